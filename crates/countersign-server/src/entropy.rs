@@ -1,0 +1,56 @@
+//! The one place that draws randomness.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use uuid::Uuid;
+
+use crate::clock::Time;
+
+/// Where randomness comes from: the operating system, or a test's seed.
+#[derive(Clone)]
+pub enum Entropy {
+    /// The operating system's generator.
+    System,
+    /// The same bytes for the same seed.
+    Seeded(Arc<Mutex<StdRng>>),
+}
+
+impl Entropy {
+    /// Entropy that can be repeated, for tests alone.
+    pub fn seeded(seed: u64) -> Self {
+        Self::Seeded(Arc::new(Mutex::new(StdRng::seed_from_u64(seed))))
+    }
+
+    /// Fills `buffer`.
+    ///
+    /// # Panics
+    /// When the operating system has no randomness to give: nothing safe can be done then.
+    #[expect(clippy::disallowed_methods, reason = "this is the one file that may")]
+    pub fn fill(&self, buffer: &mut [u8]) {
+        match self {
+            Self::System => getrandom::fill(buffer).expect("the operating system has randomness"),
+            Self::Seeded(generator) => generator.lock().fill_bytes(buffer),
+        }
+    }
+
+    /// `N` random bytes.
+    pub fn bytes<const N: usize>(&self) -> [u8; N] {
+        let mut bytes = [0; N];
+        self.fill(&mut bytes);
+        bytes
+    }
+
+    /// A number below `bound`, near enough to uniform for jitter.
+    pub fn below(&self, bound: u64) -> u64 {
+        u64::from_le_bytes(self.bytes()) % bound.max(1)
+    }
+
+    /// A UUID of version 7 (RFC 9562, section 5.7), the id of every row that has one.
+    pub fn uuid(&self, now: Time) -> Uuid {
+        let millis = u64::try_from(now.0).unwrap_or(0);
+        uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
+    }
+}

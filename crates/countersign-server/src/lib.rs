@@ -1,0 +1,18 @@
+//! Accounts, sessions and tokens for any API: the server behind the `countersign` binary.
+//!
+//! Dependencies point one way: `cli → http → operations → tables → db`.
+
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod db;
+pub mod entropy;
+pub mod error;
+pub mod http;
+pub mod identifier;
+pub mod node;
+pub mod operations;
+pub mod password;
+pub mod secrets;
+pub mod tables;

@@ -1,0 +1,1 @@
+//! Issues, verifies and revokes access tokens, strictly.
