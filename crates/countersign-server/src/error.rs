@@ -1,1 +1,119 @@
-//! 
+//! What an operation may answer other than success, in the domain's words. `http::error` turns it
+//! into a response, each dialect in its own.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use countersign::{EndReason, VerifyError};
+
+use crate::db::{AsDbError, DbError};
+use crate::identifier::InvalidIdentifier;
+use crate::password::{InvalidPassword, Overloaded};
+
+/// The result of an operation.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why an operation was refused or failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Unknown user, wrong password, disabled user or user without password: nobody is told which.
+    #[error("the identifier or the password is wrong")]
+    InvalidCredentials,
+    /// A token that does not verify, is over, or cannot be judged now.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Too many failures in a row, or too much from one address.
+    #[error("too many attempts")]
+    TooManyAttempts {
+        /// When the next one will be looked at.
+        retry_after: Duration,
+    },
+    /// Somebody has this identifier.
+    #[error("the {0} is taken")]
+    IdentifierTaken(&'static str),
+    /// A value that cannot be accepted, and what would be right.
+    #[error("{field}: {message}")]
+    Invalid {
+        /// The member it came in.
+        field: &'static str,
+        /// Why, for programs.
+        reason: &'static str,
+        /// Why, for people.
+        message: Cow<'static, str>,
+    },
+    /// Nobody may register here.
+    #[error("registration is closed")]
+    RegistrationClosed,
+    /// There is no such thing, or it is not yours.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The account changed while the operation was under way.
+    #[error("the account changed meanwhile; try again")]
+    Conflict,
+    /// More work is waiting than can be done soon.
+    #[error("overloaded")]
+    Overloaded {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The database failed.
+    #[error("the database: {0}")]
+    Db(#[from] DbError),
+    /// A token could not be signed.
+    #[error("signing: {0}")]
+    Signing(#[from] countersign::SignError),
+    /// Something that start-up made sure of is no longer so.
+    #[error("{0}")]
+    Internal(&'static str),
+}
+
+/// Why a token is not good.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// There is none.
+    #[error("no token")]
+    Missing,
+    /// It does not verify.
+    #[error("the token does not verify: {0}")]
+    Invalid(#[from] VerifyError),
+    /// It is no refresh token of ours.
+    #[error("no refresh token of ours")]
+    NotARefreshToken,
+    /// Its signature is good, and what it stands for is over.
+    #[error("the token's session is over: {}", .0.as_str())]
+    Ended(EndReason),
+    /// This node has been out of touch for too long to know.
+    #[error("out of touch with the database")]
+    OutOfTouch,
+}
+
+impl AsDbError for Error {
+    fn as_db_error(&self) -> Option<&DbError> {
+        match self {
+            Self::Db(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl From<Overloaded> for Error {
+    fn from(overloaded: Overloaded) -> Self {
+        Self::Overloaded { retry_after: overloaded.retry_after }
+    }
+}
+
+impl Error {
+    /// An identifier that came in the member `field` and cannot be accepted.
+    pub fn identifier(field: &'static str, invalid: &InvalidIdentifier) -> Self {
+        Self::Invalid {
+            field,
+            reason: "invalid_identifier",
+            message: Cow::Owned(invalid.to_string()),
+        }
+    }
+
+    /// A password that came in the member `field` and cannot be accepted.
+    pub fn password(field: &'static str, invalid: &InvalidPassword) -> Self {
+        Self::Invalid { field, reason: invalid.reason, message: Cow::Owned(invalid.to_string()) }
+    }
+}

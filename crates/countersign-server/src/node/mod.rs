@@ -1,1 +1,165 @@
-//! 
+//! One process among those that share a database: what it tells the others and what it has heard.
+
+mod freshness;
+mod log;
+mod reader;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign::RevocationSet;
+use parking_lot::Mutex;
+
+use self::freshness::Freshness;
+use self::log::Log;
+pub use self::reader::INTERVAL;
+use self::reader::Position;
+use crate::clock::{Clock, Time};
+use crate::db::{Db, DbError, Ended, Tx};
+use crate::tables::change::{self, ChangeRow};
+use crate::tables::node;
+use crate::tables::revocation::{Revocation, Subject};
+
+/// The kind of change that says that the signing keys changed.
+const KEYS_CHANGED: &str = "keys";
+/// How long such a change is kept for nodes that were away.
+const KEPT: Duration = Duration::from_hours(1);
+
+/// This process, as the others know it. Cheap to clone.
+#[derive(Clone)]
+pub struct Node(Arc<Inner>);
+
+struct Inner {
+    id: String,
+    db: Db,
+    clock: Clock,
+    log: Log,
+    revocations: RevocationSet,
+    freshness: Freshness,
+    keys_changed: Mutex<Option<KeysChanged>>,
+    position: tokio::sync::Mutex<Position>,
+}
+
+type KeysChanged = Arc<dyn Fn() + Send + Sync>;
+
+impl Node {
+    /// Makes this process known to the others under the fresh `id`, and learns what they have
+    /// said so far.
+    pub async fn join(
+        db: Db,
+        clock: Clock,
+        id: String,
+        max_staleness: Duration,
+    ) -> Result<Self, DbError> {
+        let now = clock.now();
+        db.write("node_join", {
+            let id = id.clone();
+            move |tx| {
+                let id = id.clone();
+                Box::pin(async move { node::insert(tx, &id, now).await })
+            }
+        })
+        .await?;
+        let this = Self(Arc::new(Inner {
+            id,
+            db,
+            freshness: Freshness::new(clock.clone(), max_staleness),
+            clock,
+            log: Log::default(),
+            revocations: RevocationSet::new(),
+            keys_changed: Mutex::new(None),
+            position: tokio::sync::Mutex::default(),
+        }));
+        this.catch_up().await?;
+        Ok(this)
+    }
+
+    /// Says what is to happen when another node, or this one, changed the signing keys.
+    pub fn on_keys_changed(&self, react: impl Fn() + Send + Sync + 'static) {
+        *self.0.keys_changed.lock() = Some(Arc::new(react));
+    }
+
+    /// The revocations that this node knows of.
+    pub fn revocations(&self) -> &RevocationSet {
+        &self.0.revocations
+    }
+
+    /// Whether this node may say yes: it was in touch with the database lately enough to have
+    /// heard of every revocation within the promised time.
+    pub fn is_fresh(&self) -> bool {
+        self.0.freshness.is_fresh()
+    }
+
+    /// Writes a revocation's change, in the revocation's own transaction. It acts here before the
+    /// change is answered, and on the other nodes when they read it.
+    pub async fn announce(&self, tx: &mut Tx<'_>, revocation: &Revocation) -> Result<(), DbError> {
+        self.change(tx, Revocation::CHANGE, revocation.to_text(), revocation.until).await
+    }
+
+    /// Writes that the signing keys changed, in the same transaction.
+    pub async fn announce_keys(&self, tx: &mut Tx<'_>, now: Time) -> Result<(), DbError> {
+        self.change(tx, KEYS_CHANGED, String::new(), now.plus(KEPT)).await
+    }
+
+    async fn change(
+        &self,
+        tx: &mut Tx<'_>,
+        kind: &'static str,
+        subject: String,
+        until: Time,
+    ) -> Result<(), DbError> {
+        let (seq, floor) = self.0.log.begin();
+        let row = ChangeRow { seq, floor, kind: kind.to_owned(), subject, until };
+        let (this, applied) = (self.clone(), row.clone());
+        // Registered before the row is written, so that a failed write frees its number too.
+        tx.at_end(move |ended| {
+            match ended {
+                Ended::Committed => this.apply(&applied),
+                Ended::RolledBack => {}
+                Ended::Unknown => return this.0.log.doubt(seq, this.0.clock.monotonic()),
+            }
+            this.0.log.end(seq);
+        });
+        change::insert(tx, &self.0.id, &row).await
+    }
+
+    fn apply(&self, row: &ChangeRow) {
+        match row.kind.as_str() {
+            Revocation::CHANGE => {
+                if let Some(revocation) = Revocation::parse(&row.subject, row.until) {
+                    self.revoke(revocation);
+                }
+            }
+            KEYS_CHANGED => {
+                let react = self.0.keys_changed.lock().clone();
+                if let Some(react) = react {
+                    react();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn revoke(&self, Revocation { subject, reason, until }: Revocation) {
+        let until = until.seconds().saturating_add(1);
+        match subject {
+            Subject::Session(sid) => self.0.revocations.revoke_session(&sid, reason, until),
+            Subject::Token(jti) => self.0.revocations.revoke_token(&jti, reason, until),
+            Subject::Generations(sid, up_to) => {
+                self.0.revocations.stale_generations(&sid, up_to, until);
+            }
+        }
+    }
+
+    /// Says that this process will write no more, so that nobody waits for it.
+    pub async fn leave(&self) -> Result<(), DbError> {
+        let (id, now) = (self.0.id.clone(), self.0.clock.now());
+        self.0
+            .db
+            .write("node_leave", move |tx| {
+                let id = id.clone();
+                Box::pin(async move { node::end(tx, &id, now).await })
+            })
+            .await
+    }
+}

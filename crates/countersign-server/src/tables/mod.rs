@@ -1,1 +1,37 @@
-//! 
+//! One file a table: its row, its SQL, and the functions over them. Nothing here knows of HTTP.
+
+pub mod change;
+pub mod counter;
+pub mod event;
+pub mod failure;
+pub mod identifier;
+pub mod node;
+pub mod password;
+pub mod revocation;
+pub mod session;
+pub mod setting;
+pub mod signing_key;
+pub mod user;
+
+use crate::db::Sql;
+
+/// Every statement the server has, by table and name, so that a test can prepare each of them on
+/// every database.
+pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
+    [
+        ("change", change::STATEMENTS),
+        ("counter", counter::STATEMENTS),
+        ("event", event::STATEMENTS),
+        ("failure", failure::STATEMENTS),
+        ("identifier", identifier::STATEMENTS),
+        ("node", node::STATEMENTS),
+        ("password", password::STATEMENTS),
+        ("revocation", revocation::STATEMENTS),
+        ("session", session::STATEMENTS),
+        ("setting", setting::STATEMENTS),
+        ("signing_key", signing_key::STATEMENTS),
+        ("user", user::STATEMENTS),
+    ]
+    .into_iter()
+    .flat_map(|(table, statements)| statements.iter().map(move |(name, sql)| (table, *name, *sql)))
+}

@@ -1,0 +1,20 @@
+CREATE TABLE sessions (
+    id KEY(36) NOT NULL PRIMARY KEY,
+    user_id KEY(36) NOT NULL,
+    channel KEY(32) NOT NULL,
+    amr VARCHAR(100) NOT NULL,
+    started_at BIGINT NOT NULL,
+    last_seen_at BIGINT NOT NULL,
+    idle_ttl BIGINT NOT NULL,
+    idle_expires_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    generation BIGINT NOT NULL,
+    presented BIGINT,
+    rotated_at BIGINT,
+    used BIGINT NOT NULL,
+    address VARCHAR(64),
+    agent VARCHAR(400),
+    device VARCHAR(200),
+    ended_at BIGINT,
+    end_reason KEY(32)
+)

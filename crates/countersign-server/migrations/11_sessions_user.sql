@@ -1,0 +1,1 @@
+CREATE INDEX sessions_of_user ON sessions (user_id, started_at)

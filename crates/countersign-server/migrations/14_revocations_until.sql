@@ -1,0 +1,1 @@
+CREATE INDEX revocations_until ON revocations (until)

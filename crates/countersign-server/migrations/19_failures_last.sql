@@ -1,0 +1,1 @@
+CREATE INDEX failures_last ON failures (last_at)

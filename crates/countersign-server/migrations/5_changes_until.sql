@@ -1,0 +1,1 @@
+CREATE INDEX changes_until ON changes (until)

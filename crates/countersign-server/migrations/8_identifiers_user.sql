@@ -1,0 +1,1 @@
+CREATE INDEX identifiers_of_user ON identifiers (user_id)

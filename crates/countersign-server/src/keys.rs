@@ -1,0 +1,131 @@
+//! The native signing keys as this node has them in memory.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use countersign::{Issuer, KeyRing, SigningKey};
+use parking_lot::RwLock;
+use serde::Serialize;
+
+use crate::clock::Time;
+use crate::db::Db;
+use crate::error::{Error, Result};
+use crate::secrets::Secrets;
+use crate::tables::signing_key::{self, SigningKeyRow};
+
+/// The `typ` of a native access token (RFC 9068, section 2.1).
+pub const ACCESS_TYPE: &str = "at+jwt";
+
+/// The keys that sign and those that verify. Cheap to clone.
+#[derive(Clone)]
+pub struct Keys(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    secrets: Arc<Secrets>,
+    loaded: RwLock<Arc<Loaded>>,
+    ring: KeyRing,
+    dirty: AtomicBool,
+}
+
+#[derive(Default)]
+struct Loaded {
+    rows: Vec<SigningKeyRow>,
+    opened: HashMap<String, Opened>,
+}
+
+struct Opened {
+    key: SigningKey,
+    issuer: Issuer,
+}
+
+impl Keys {
+    /// Loads and opens the keys that are published at `now`.
+    pub async fn load(db: Db, secrets: Arc<Secrets>, now: Time) -> Result<Self> {
+        let this = Self(Arc::new(Inner {
+            db,
+            secrets,
+            loaded: RwLock::default(),
+            ring: KeyRing::new(Vec::new()),
+            dirty: AtomicBool::new(true),
+        }));
+        this.settle(now).await?;
+        Ok(this)
+    }
+
+    /// The keys that verify, as a verifier wants them; kept up to date.
+    pub fn ring(&self) -> KeyRing {
+        self.0.ring.clone()
+    }
+
+    /// Says that the table changed.
+    pub fn mark_changed(&self) {
+        self.0.dirty.store(true, Ordering::Release);
+    }
+
+    /// Loads the table again if it changed, and lets keys in and out whose time has come.
+    pub async fn settle(&self, now: Time) -> Result<()> {
+        if self.0.dirty.swap(false, Ordering::AcqRel)
+            && let Err(error) = self.reload(now).await
+        {
+            self.mark_changed();
+            return Err(error);
+        }
+        self.publish(now);
+        Ok(())
+    }
+
+    async fn reload(&self, now: Time) -> Result<()> {
+        let rows = signing_key::list(&self.0.db).await?;
+        let mut opened = HashMap::new();
+        for row in rows.iter().filter(|row| row.is_published(now)) {
+            let key = self.0.secrets.open_signing_key(row)?;
+            opened.insert(row.kid.clone(), Opened { issuer: Issuer::new(key.clone()), key });
+        }
+        *self.0.loaded.write() = Arc::new(Loaded { rows, opened });
+        Ok(())
+    }
+
+    fn publish(&self, now: Time) {
+        let published = self.published(now);
+        let kids = |keys: &[countersign::VerifyingKey]| {
+            keys.iter().map(|key| key.key_id().map(str::to_owned)).collect::<Vec<_>>()
+        };
+        if kids(&self.0.ring.keys()) != kids(&published) {
+            self.0.ring.replace(published);
+        }
+    }
+
+    fn published(&self, now: Time) -> Vec<countersign::VerifyingKey> {
+        let loaded = self.0.loaded.read().clone();
+        let published = loaded.rows.iter().filter(|row| row.is_published(now));
+        published
+            .filter_map(|row| Some(loaded.opened.get(&row.kid)?.key.verifying_key()))
+            .collect()
+    }
+
+    /// The public keys, for everybody (RFC 7517). Symmetric keys have no public half.
+    pub fn jwk_set(&self, now: Time) -> countersign::JwkSet {
+        let loaded = self.0.loaded.read().clone();
+        let published = loaded.rows.iter().filter(|row| row.is_published(now));
+        let keys =
+            published.filter_map(|row| loaded.opened.get(&row.kid)?.key.public_jwk()).collect();
+        countersign::JwkSet { keys }
+    }
+
+    /// Whether this key was withdrawn: its tokens are over, and their sessions must refresh.
+    pub fn is_withdrawn(&self, kid: &str) -> bool {
+        let loaded = self.0.loaded.read();
+        loaded.rows.iter().any(|row| row.kid == kid && row.revoked_at.is_some())
+    }
+
+    /// Signs an access token with the key that is active at `now`.
+    pub fn sign(&self, claims: &impl Serialize, now: Time) -> Result<String> {
+        let loaded = self.0.loaded.read().clone();
+        let active = SigningKeyRow::active(&loaded.rows, now)
+            .and_then(|row| loaded.opened.get(&row.kid))
+            .ok_or(Error::Internal("there is no active signing key"))?;
+        Ok(active.issuer.sign(ACCESS_TYPE, claims)?)
+    }
+}

@@ -1,0 +1,43 @@
+//! Counters of which a node takes blocks, so that numbers stay short and no row is contended.
+
+use crate::db::{Db, DbError, params, sql};
+
+/// The users' short integer numbers.
+pub const USER_NUMBER: &str = "user_number";
+
+sql! {
+    FIND = "SELECT value FROM counters WHERE name = ?";
+    INSERT = "INSERT INTO counters (name, value) VALUES (?, 0)";
+    ADVANCE = "UPDATE counters SET value = ? WHERE name = ? AND value = ?";
+}
+
+/// Takes the next `size` values of the counter and returns the first. Gaps are fine: what a node
+/// takes and does not use is gone.
+pub async fn take_block(db: &Db, name: &'static str, size: i64) -> Result<i64, DbError> {
+    loop {
+        let Some(value) = db.find::<i64>(FIND, &params![name]).await? else {
+            create(db, name).await?;
+            continue;
+        };
+        let advanced = db
+            .write("counter_advance", move |tx| {
+                Box::pin(async move { tx.execute(ADVANCE, &params![value + size, name, value]).await })
+            })
+            .await?;
+        if advanced == 1 {
+            return Ok(value + 1);
+        }
+    }
+}
+
+async fn create(db: &Db, name: &'static str) -> Result<(), DbError> {
+    let created: Result<u64, DbError> = db
+        .write("counter_create", move |tx| {
+            Box::pin(async move { tx.execute(INSERT, &params![name]).await })
+        })
+        .await;
+    match created {
+        Err(error) if !error.is_unique() => Err(error),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,74 @@
+//! Failed attempts, counted by account and by address.
+
+use crate::clock::Time;
+use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
+
+/// The count of one account or address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failures {
+    /// Failures in a row.
+    pub failures: i64,
+    /// When the last one was.
+    pub last_at: Time,
+    /// When the last event was written for them.
+    pub noted_at: Time,
+    /// How many no event was written for.
+    pub unnoted: i64,
+}
+
+impl FromRow for Failures {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            failures: row.take()?,
+            last_at: row.take()?,
+            noted_at: row.take()?,
+            unnoted: row.take()?,
+        })
+    }
+}
+
+sql! {
+    FIND = "SELECT failures, last_at, noted_at, unnoted FROM failures WHERE subject = ?";
+    INSERT = "INSERT INTO failures (subject, failures, last_at, noted_at, unnoted) VALUES (?, 1, ?, ?, 0)";
+    COUNT = "UPDATE failures SET failures = failures + 1, last_at = ?, unnoted = unnoted + 1 WHERE subject = ?";
+    NOTE = "UPDATE failures SET noted_at = ?, unnoted = 0 WHERE subject = ?";
+    RESTART = "UPDATE failures SET failures = 0 WHERE subject = ? AND last_at < ?";
+    DELETE = "DELETE FROM failures WHERE subject = ?";
+    PURGE = "DELETE FROM failures WHERE last_at < ? AND failures < ?";
+}
+
+/// The count of this account or address, if it has failed lately.
+pub async fn find(db: &Db, subject: &str) -> Result<Option<Failures>, DbError> {
+    db.find(FIND, &params![subject]).await
+}
+
+/// Counts one failure. A count whose last failure was before `restart` begins anew. Returns how
+/// many failures an event is due for: none where one was written after `quiet`.
+pub async fn count(
+    tx: &mut Tx<'_>,
+    subject: &str,
+    now: Time,
+    (restart, quiet): (Time, Time),
+) -> Result<Option<i64>, DbError> {
+    tx.execute(RESTART, &params![subject, restart]).await?;
+    if tx.execute(COUNT, &params![now, subject]).await? == 0 {
+        tx.execute(INSERT, &params![subject, now, now]).await?;
+        return Ok(Some(1));
+    }
+    let Some(row) = tx.find::<Failures>(FIND, &params![subject]).await? else { return Ok(None) };
+    if row.noted_at > quiet {
+        return Ok(None);
+    }
+    tx.execute(NOTE, &params![now, subject]).await?;
+    Ok(Some(row.unnoted))
+}
+
+/// Forgets the failures of this account; false where there were none.
+pub async fn delete(tx: &mut Tx<'_>, subject: &str) -> Result<bool, DbError> {
+    Ok(tx.execute(DELETE, &params![subject]).await? == 1)
+}
+
+/// Forgets those whose last failure was before `before` and who have fewer than `locked`.
+pub async fn purge(tx: &mut Tx<'_>, before: Time, locked: i64) -> Result<u64, DbError> {
+    tx.execute(PURGE, &params![before, locked]).await
+}

@@ -1,0 +1,54 @@
+//! The processes that share this database, each with a fresh id.
+
+use crate::clock::Time;
+use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
+
+/// A process: a server, or a command that ran beside one.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// A fresh id for each start.
+    pub id: String,
+    /// When it last said that it lives.
+    pub seen_at: Time,
+    /// When it ended in good order, with all its changes committed or rolled back.
+    pub ended_at: Option<Time>,
+}
+
+impl FromRow for Node {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self { id: row.take()?, seen_at: row.take()?, ended_at: row.take()? })
+    }
+}
+
+sql! {
+    LIST = "SELECT id, seen_at, ended_at FROM nodes";
+    INSERT = "INSERT INTO nodes (id, started_at, seen_at) VALUES (?, ?, ?)";
+    SEEN = "UPDATE nodes SET seen_at = ? WHERE id = ?";
+    END = "UPDATE nodes SET ended_at = ?, seen_at = ? WHERE id = ?";
+    PURGE = "DELETE FROM nodes WHERE seen_at < ?";
+}
+
+/// All that are known.
+pub async fn list(db: &Db) -> Result<Vec<Node>, DbError> {
+    db.list(LIST, &[]).await
+}
+
+/// Makes a process known, before its first change.
+pub async fn insert(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<(), DbError> {
+    tx.execute(INSERT, &params![id, now, now]).await.map(drop)
+}
+
+/// Says that it lives.
+pub async fn seen(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<(), DbError> {
+    tx.execute(SEEN, &params![now, id]).await.map(drop)
+}
+
+/// Says that it will write no more.
+pub async fn end(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<(), DbError> {
+    tx.execute(END, &params![now, now, id]).await.map(drop)
+}
+
+/// Forgets those that nobody has heard of since `before`.
+pub async fn purge(tx: &mut Tx<'_>, before: Time) -> Result<u64, DbError> {
+    tx.execute(PURGE, &params![before]).await
+}

@@ -1,0 +1,201 @@
+//! Logins, one a device.
+
+use std::time::Duration;
+
+use countersign::EndReason;
+
+use crate::clock::Time;
+use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
+
+/// One login on one device.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The id that tokens carry as `sid` (UUIDv7).
+    pub id: String,
+    /// Whose it is.
+    pub user_id: String,
+    /// What it was begun through: `native`, or a dialect's name.
+    pub channel: String,
+    /// How the user proved who they are (RFC 8176).
+    pub amr: String,
+    /// When they did.
+    pub started_at: Time,
+    /// When it was last refreshed or seen.
+    pub last_seen_at: Time,
+    /// How long it lives without a refresh.
+    pub idle_ttl: Duration,
+    /// When it is over unless it is refreshed.
+    pub idle_expires_at: Time,
+    /// When it is over in any case.
+    pub expires_at: Time,
+    /// The current generation and what else the refresh rule looks at.
+    pub rotation: Rotation,
+    /// Where the login came from.
+    pub address: Option<String>,
+    /// What the client called itself.
+    pub agent: Option<String>,
+    /// What the client called the device.
+    pub device: Option<String>,
+    /// When it ended, and why.
+    pub ended: Option<(Time, EndReason)>,
+}
+
+/// What the refresh rule knows of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rotation {
+    /// The current generation.
+    pub current: u64,
+    /// The generation last presented as current, if any was.
+    pub presented: Option<u64>,
+    /// When the current generation was made, if not by the login.
+    pub rotated_at: Option<Time>,
+    /// The highest generation whose access token is known to have been used.
+    pub used: u64,
+}
+
+impl Session {
+    /// When it will be over if nothing happens.
+    pub fn over_at(&self) -> Time {
+        self.expires_at.min(self.idle_expires_at)
+    }
+
+    /// Whether it is still good at `now`.
+    pub fn is_live(&self, now: Time) -> bool {
+        self.ended.is_none() && now < self.over_at()
+    }
+}
+
+impl FromRow for Session {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            user_id: row.take()?,
+            channel: row.take()?,
+            amr: row.take()?,
+            started_at: row.take()?,
+            last_seen_at: row.take()?,
+            idle_ttl: Duration::from_millis(row.take()?),
+            idle_expires_at: row.take()?,
+            expires_at: row.take()?,
+            rotation: Rotation {
+                current: row.take()?,
+                presented: row.take()?,
+                rotated_at: row.take()?,
+                used: row.take()?,
+            },
+            address: row.take()?,
+            agent: row.take()?,
+            device: row.take()?,
+            ended: ended(row.take()?, row.take()?)?,
+        })
+    }
+}
+
+fn ended(at: Option<Time>, reason: Option<String>) -> Result<Option<(Time, EndReason)>, DbError> {
+    let Some(at) = at else { return Ok(None) };
+    let reason = reason.and_then(|reason| reason.parse().ok());
+    Ok(Some((at, reason.ok_or_else(|| DbError::unreadable("sessions"))?)))
+}
+
+sql! {
+    FIND = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE id = ?";
+    LIVE_OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE user_id = ? AND ended_at IS NULL AND expires_at > ? AND idle_expires_at > ? ORDER BY started_at, id";
+    OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE user_id = ? ORDER BY started_at DESC, id DESC LIMIT ?";
+    INSERT = "INSERT INTO sessions (id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, used, address, agent, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)";
+    /// Matches for one of two refreshes that race with the same generation, and for one only.
+    ROTATE = "UPDATE sessions SET generation = ?, presented = ?, rotated_at = ?, idle_expires_at = ?, last_seen_at = ? WHERE id = ? AND generation = ? AND ended_at IS NULL";
+    NOTE_USE = "UPDATE sessions SET used = ?, last_seen_at = ? WHERE id = ? AND used < ?";
+    END = "UPDATE sessions SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL";
+    PURGE = "DELETE FROM sessions WHERE expires_at > ? AND expires_at <= ?";
+    OLDEST_EXPIRY = "SELECT expires_at FROM sessions ORDER BY expires_at LIMIT 1";
+}
+
+/// The session with this id, live or over.
+pub async fn find(db: &Db, id: &str) -> Result<Option<Session>, DbError> {
+    db.find(FIND, &params![id]).await
+}
+
+/// As [`find`], inside a change.
+pub async fn find_in(tx: &mut Tx<'_>, id: &str) -> Result<Option<Session>, DbError> {
+    tx.find(FIND, &params![id]).await
+}
+
+/// The user's live sessions, the oldest first.
+pub async fn live_of_user(db: &Db, user_id: &str, now: Time) -> Result<Vec<Session>, DbError> {
+    db.list(LIVE_OF_USER, &params![user_id, now, now]).await
+}
+
+/// As [`live_of_user`], inside a change that has locked the user's row.
+pub async fn live_of_user_in(
+    tx: &mut Tx<'_>,
+    user_id: &str,
+    now: Time,
+) -> Result<Vec<Session>, DbError> {
+    tx.list(LIVE_OF_USER, &params![user_id, now, now]).await
+}
+
+/// The user's `limit` latest sessions, live or over, the latest first.
+pub async fn of_user(db: &Db, user_id: &str, limit: i64) -> Result<Vec<Session>, DbError> {
+    db.list(OF_USER, &params![user_id, limit]).await
+}
+
+/// Begins one, at generation 0.
+pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), DbError> {
+    let Session { id, user_id, channel, amr, started_at, last_seen_at, .. } = session;
+    let values = params![
+        id,
+        user_id,
+        channel,
+        amr,
+        *started_at,
+        *last_seen_at,
+        session.idle_ttl,
+        session.idle_expires_at,
+        session.expires_at,
+        session.address.as_deref(),
+        session.agent.as_deref(),
+        session.device.as_deref()
+    ];
+    tx.execute(INSERT, &values).await.map(drop)
+}
+
+/// Writes the rotation that `session` carries if its row still has the generation `from` and is
+/// not over: the only way to rotate.
+pub async fn rotate(tx: &mut Tx<'_>, session: &Session, from: u64) -> Result<bool, DbError> {
+    let Rotation { current, presented, rotated_at, .. } = session.rotation;
+    let values = params![
+        current,
+        presented,
+        rotated_at,
+        session.idle_expires_at,
+        session.last_seen_at,
+        &session.id,
+        from
+    ];
+    Ok(tx.execute(ROTATE, &values).await? == 1)
+}
+
+/// Notes that an access token of this generation was used.
+pub async fn note_use(tx: &mut Tx<'_>, id: &str, used: u64, at: Time) -> Result<(), DbError> {
+    tx.execute(NOTE_USE, &params![used, at, id, used]).await.map(drop)
+}
+
+/// Ends one; false where it had ended.
+pub async fn end(
+    tx: &mut Tx<'_>,
+    id: &str,
+    reason: EndReason,
+    now: Time,
+) -> Result<bool, DbError> {
+    Ok(tx.execute(END, &params![now, reason.as_str(), id]).await? == 1)
+}
+
+/// Removes those that expired after `after` and not after `until`.
+pub async fn purge(tx: &mut Tx<'_>, after: Time, until: Time) -> Result<u64, DbError> {
+    tx.execute(PURGE, &params![after, until]).await
+}
+
+/// When the session that expired first, or will, does.
+pub async fn oldest_expiry(db: &Db) -> Result<Option<Time>, DbError> {
+    db.find(OLDEST_EXPIRY, &[]).await
+}

@@ -1,0 +1,37 @@
+//! What all nodes must agree on, by name.
+
+use crate::db::{Db, DbError, Tx, params, sql};
+
+/// A value derived from the master secret: who holds another secret may not start.
+pub const MASTER_CHECK: &str = "master_secret_check";
+/// The longest access life ever configured, in seconds: how long a revocation must be remembered.
+pub const LONGEST_ACCESS_TTL: &str = "longest_access_ttl";
+
+sql! {
+    FIND = "SELECT value FROM settings WHERE name = ?";
+    INSERT = "INSERT INTO settings (name, value) VALUES (?, ?)";
+    UPDATE = "UPDATE settings SET value = ? WHERE name = ?";
+}
+
+/// The setting's value, if it was ever set.
+pub async fn find(db: &Db, name: &str) -> Result<Option<String>, DbError> {
+    db.find(FIND, &params![name]).await
+}
+
+/// As [`find`], inside a change.
+pub async fn find_in(tx: &mut Tx<'_>, name: &str) -> Result<Option<String>, DbError> {
+    tx.find(FIND, &params![name]).await
+}
+
+/// Sets it for the first time; fails as a duplicate where it is set.
+pub async fn insert(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<(), DbError> {
+    tx.execute(INSERT, &params![name, value]).await.map(drop)
+}
+
+/// Sets it, whether it was set or not.
+pub async fn put(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<(), DbError> {
+    if tx.execute(UPDATE, &params![value, name]).await? == 0 {
+        insert(tx, name, value).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,150 @@
+//! People's accounts.
+
+use crate::clock::Time;
+use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
+
+/// A person's account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct User {
+    /// The public id (UUIDv7).
+    pub id: String,
+    /// The short integer id that older systems know users by.
+    pub number: i64,
+    /// What the person wants to be called.
+    pub name: Option<String>,
+    /// Roles in the order they were given.
+    pub roles: Vec<String>,
+    /// What every "end all" bumps, and what a login must still find when it writes.
+    pub epoch: i64,
+    /// When the account was made.
+    pub created_at: Time,
+    /// When somebody last logged in to it.
+    pub last_login_at: Option<Time>,
+    /// Since when nobody may log in to it.
+    pub disabled_at: Option<Time>,
+}
+
+impl User {
+    /// The role that may administer.
+    pub const ADMIN: &str = "admin";
+
+    /// Whether the account may be used.
+    pub fn is_active(&self) -> bool {
+        self.disabled_at.is_none()
+    }
+
+    /// Whether the user may administer.
+    pub fn is_admin(&self) -> bool {
+        self.roles.iter().any(|role| role == Self::ADMIN)
+    }
+}
+
+impl FromRow for User {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self {
+            id: row.take()?,
+            number: row.take()?,
+            name: row.take()?,
+            roles: row.take::<String>()?.split_whitespace().map(str::to_owned).collect(),
+            epoch: row.take()?,
+            created_at: row.take()?,
+            last_login_at: row.take()?,
+            disabled_at: row.take()?,
+        })
+    }
+}
+
+sql! {
+    FIND = "SELECT id, number, name, roles, epoch, created_at, last_login_at, disabled_at FROM users WHERE id = ?";
+    FIND_BY_NUMBER = "SELECT id, number, name, roles, epoch, created_at, last_login_at, disabled_at FROM users WHERE number = ?";
+    FIND_BY_IDENTIFIER = "SELECT u.id, u.number, u.name, u.roles, u.epoch, u.created_at, u.last_login_at, u.disabled_at FROM identifiers i JOIN users u ON u.id = i.user_id WHERE i.normalised = ?";
+    LIST_AFTER = "SELECT id, number, name, roles, epoch, created_at, last_login_at, disabled_at FROM users WHERE id > ? ORDER BY id LIMIT ?";
+    INSERT = "INSERT INTO users (id, number, name, roles, epoch, created_at) VALUES (?, ?, ?, ?, ?, ?)";
+    LOCK = "UPDATE users SET epoch = epoch WHERE id = ?";
+    LOCK_ACTIVE = "UPDATE users SET epoch = epoch WHERE id = ? AND disabled_at IS NULL";
+    LOG_IN = "UPDATE users SET last_login_at = ? WHERE id = ? AND epoch = ? AND disabled_at IS NULL";
+    BUMP_EPOCH = "UPDATE users SET epoch = epoch + 1 WHERE id = ?";
+    RENAME = "UPDATE users SET name = ? WHERE id = ?";
+    SET_ROLES = "UPDATE users SET roles = ? WHERE id = ?";
+    DISABLE = "UPDATE users SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL";
+    ENABLE = "UPDATE users SET disabled_at = NULL WHERE id = ? AND disabled_at IS NOT NULL";
+    DELETE = "DELETE FROM users WHERE id = ?";
+}
+
+/// The user with this id.
+pub async fn find(db: &Db, id: &str) -> Result<Option<User>, DbError> {
+    db.find(FIND, &params![id]).await
+}
+
+/// As [`find`], inside a change; what is read after a lock is what will be written.
+pub async fn find_in(tx: &mut Tx<'_>, id: &str) -> Result<Option<User>, DbError> {
+    tx.find(FIND, &params![id]).await
+}
+
+/// The user with this number.
+pub async fn find_by_number(db: &Db, number: i64) -> Result<Option<User>, DbError> {
+    db.find(FIND_BY_NUMBER, &params![number]).await
+}
+
+/// The user with this identifier, by its normalised key.
+pub async fn find_by_identifier(db: &Db, normalised: &str) -> Result<Option<User>, DbError> {
+    db.find(FIND_BY_IDENTIFIER, &params![normalised]).await
+}
+
+/// At most `limit` users in the order of their ids, after the one with id `after`.
+pub async fn list_after(db: &Db, after: &str, limit: i64) -> Result<Vec<User>, DbError> {
+    db.list(LIST_AFTER, &params![after, limit]).await
+}
+
+/// Adds a user who has not logged in yet.
+pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), DbError> {
+    let User { id, number, name, roles, epoch, created_at, .. } = user;
+    let values = params![id, *number, name.as_deref(), roles.join(" "), *epoch, *created_at];
+    tx.execute(INSERT, &values).await.map(drop)
+}
+
+/// Locks the user's row until the change ends; false where there is no such user.
+pub async fn lock(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
+    Ok(tx.execute(LOCK, &params![id]).await? == 1)
+}
+
+/// As [`lock`], and false also for a disabled user.
+pub async fn lock_active(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
+    Ok(tx.execute(LOCK_ACTIVE, &params![id]).await? == 1)
+}
+
+/// Locks the row of a user who logs in; false where the user was disabled, deleted, or had all
+/// sessions ended since `user` was read.
+pub async fn log_in(tx: &mut Tx<'_>, user: &User, now: Time) -> Result<bool, DbError> {
+    Ok(tx.execute(LOG_IN, &params![now, &user.id, user.epoch]).await? == 1)
+}
+
+/// Locks the row and makes every login that began before fail; false where there is no such user.
+pub async fn bump_epoch(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
+    Ok(tx.execute(BUMP_EPOCH, &params![id]).await? == 1)
+}
+
+/// Changes the display name.
+pub async fn rename(tx: &mut Tx<'_>, id: &str, name: Option<&str>) -> Result<bool, DbError> {
+    Ok(tx.execute(RENAME, &params![name, id]).await? == 1)
+}
+
+/// Changes the roles.
+pub async fn set_roles(tx: &mut Tx<'_>, id: &str, roles: &[String]) -> Result<bool, DbError> {
+    Ok(tx.execute(SET_ROLES, &params![roles.join(" "), id]).await? == 1)
+}
+
+/// Disables; false where it was already.
+pub async fn disable(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<bool, DbError> {
+    Ok(tx.execute(DISABLE, &params![now, id]).await? == 1)
+}
+
+/// Enables; false where it was already.
+pub async fn enable(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
+    Ok(tx.execute(ENABLE, &params![id]).await? == 1)
+}
+
+/// Removes the row, after what refers to it.
+pub async fn delete(tx: &mut Tx<'_>, id: &str) -> Result<(), DbError> {
+    tx.execute(DELETE, &params![id]).await.map(drop)
+}
