@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! What an operation may answer other than success, in the domain's words. `http::error` turns it
 //! into a response, each dialect in its own.
 
@@ -117,3 +118,6 @@ impl Error {
         Self::Invalid { field, reason: invalid.reason, message: Cow::Owned(invalid.to_string()) }
     }
 }
+=======
+//!
+>>>>>>> pw

@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! One process among those that share a database: what it tells the others and what it has heard.
 
 mod freshness;
@@ -163,3 +164,6 @@ impl Node {
             .await
     }
 }
+=======
+//!
+>>>>>>> pw

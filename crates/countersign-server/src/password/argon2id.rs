@@ -1,0 +1,193 @@
+//! Argon2id (RFC 9106) in memory that is kept, and the PHC strings it is written in.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
+use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use parking_lot::Mutex;
+use subtle::ConstantTimeEq;
+
+use crate::entropy::Entropy;
+
+const SALT_OCTETS: usize = 16;
+const OUTPUT_OCTETS: usize = Params::DEFAULT_OUTPUT_LEN;
+
+/// The most memory a row may ask for: 256 MiB.
+const MAX_MEMORY_KIB: u32 = 256 * 1024;
+
+/// The most memory times iterations a row may ask for: 1 GiB, 27 times the default's work.
+const MAX_WORK_KIB: u64 = 1024 * 1024;
+
+const MAX_PARALLELISM: u32 = 16;
+
+/// The cost parameters are outside what is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "Argon2 takes at least 8 KiB of memory for each degree of parallelism and at most 256 MiB, \
+     memory times iterations at most 1 GiB, and parallelism 1 to 16"
+)]
+pub struct InvalidCost;
+
+/// What one hash costs, within the bounds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Cost(Params);
+
+impl Cost {
+    pub(super) fn new(
+        memory_kib: u32,
+        iterations: u32,
+        parallelism: u32,
+    ) -> Result<Self, InvalidCost> {
+        let params = Params::new(memory_kib, iterations, parallelism, Some(OUTPUT_OCTETS));
+        Self::bounded(params.map_err(|_| InvalidCost)?)
+    }
+
+    fn bounded(params: Params) -> Result<Self, InvalidCost> {
+        let work = u64::from(params.m_cost()) * u64::from(params.t_cost());
+        let within = params.m_cost() <= MAX_MEMORY_KIB
+            && work <= MAX_WORK_KIB
+            && params.p_cost() <= MAX_PARALLELISM;
+        if within { Ok(Self(params)) } else { Err(InvalidCost) }
+    }
+}
+
+/// A stored hash that was read and is within the bounds.
+pub(super) struct Row {
+    version: Version,
+    cost: Cost,
+    salt: Salt,
+    output: Output,
+}
+
+impl Row {
+    /// Reads `$argon2id$…`; `None` for anything else, Argon2i and Argon2d included.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let hash = PasswordHash::new(text).ok()?;
+        if hash.algorithm != ARGON2ID_IDENT {
+            return None;
+        }
+        // A row without a version is from before there were two, as in the reference implementation.
+        let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from).ok()?;
+        let cost = Cost::bounded(Params::try_from(&hash).ok()?).ok()?;
+        Some(Self { version, cost, salt: hash.salt?, output: hash.hash? })
+    }
+
+    /// Whether a new hash would be made otherwise.
+    pub(super) fn is_outdated(&self, current: &Cost) -> bool {
+        self.version != Version::default()
+            || self.cost != *current
+            || self.salt.len() != SALT_OCTETS
+    }
+}
+
+/// Counts what all benches of a lane do and hold.
+#[derive(Default)]
+pub(super) struct Meter {
+    hashes: AtomicU64,
+    memory_kib: AtomicU64,
+    /// Held by the one bench that computes with more memory than it keeps, so that rows of another
+    /// system cannot make every lane take 256 MiB at once.
+    large: Mutex<()>,
+}
+
+impl Meter {
+    pub(super) fn hashes(&self) -> u64 {
+        self.hashes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn memory_kib(&self) -> u64 {
+        self.memory_kib.load(Ordering::Relaxed)
+    }
+}
+
+/// The place where one thread computes hashes: the memory for one, kept from the first hash on.
+pub(super) struct Bench<'a> {
+    cost: &'a Cost,
+    meter: &'a Meter,
+    memory: Vec<Block>,
+}
+
+impl<'a> Bench<'a> {
+    pub(super) fn new(cost: &'a Cost, meter: &'a Meter) -> Self {
+        Self { cost, meter, memory: Vec::new() }
+    }
+
+    pub(super) fn cost(&self) -> &Cost {
+        self.cost
+    }
+
+    /// The PHC string of a new hash.
+    pub(super) fn hash(
+        &mut self,
+        password: &[u8],
+        entropy: &Entropy,
+    ) -> Result<String, argon2::password_hash::Error> {
+        let salt: [u8; SALT_OCTETS] = entropy.bytes();
+        let mut output = [0; OUTPUT_OCTETS];
+        self.derive(&current(self.cost), password, &salt, &mut output)?;
+        let hash = PasswordHash {
+            algorithm: ARGON2ID_IDENT,
+            version: Some(Version::default().into()),
+            params: ParamsString::try_from(&self.cost.0)?,
+            salt: Some(Salt::new(&salt)?),
+            hash: Some(Output::new(&output)?),
+        };
+        Ok(hash.to_string())
+    }
+
+    /// Whether the row is of this password.
+    pub(super) fn matches(&mut self, row: &Row, password: &[u8]) -> Result<bool, argon2::Error> {
+        let argon2 = Argon2::new(Algorithm::Argon2id, row.version, row.cost.0.clone());
+        let mut buffer = [0; Output::MAX_LENGTH];
+        let output = &mut buffer[..row.output.len()];
+        self.derive(&argon2, password, &row.salt, output)?;
+        Ok(row.output.as_bytes().ct_eq(output).into())
+    }
+
+    /// Does the work of a hash, for nothing.
+    pub(super) fn waste(&mut self, password: &[u8]) {
+        let mut output = [0; OUTPUT_OCTETS];
+        let salt = [0; SALT_OCTETS];
+        if let Err(error) = self.derive(&current(self.cost), password, &salt, &mut output) {
+            tracing::error!(%error, "a hash could not be computed");
+        }
+    }
+
+    fn derive(
+        &mut self,
+        argon2: &Argon2<'_>,
+        password: &[u8],
+        salt: &[u8],
+        output: &mut [u8],
+    ) -> Result<(), argon2::Error> {
+        let needed = argon2.params().block_count();
+        if needed > self.cost.0.block_count() {
+            let _only = self.meter.large.lock();
+            let mut memory = vec![Block::new(); needed];
+            argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..])?;
+        } else {
+            self.keep_memory();
+            let memory = &mut self.memory[..needed];
+            argon2.hash_password_into_with_memory(password, salt, output, memory)?;
+        }
+        self.meter.hashes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn keep_memory(&mut self) {
+        if self.memory.is_empty() {
+            self.memory = vec![Block::new(); self.cost.0.block_count()];
+            self.meter.memory_kib.fetch_add(self.memory.len() as u64, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Bench<'_> {
+    fn drop(&mut self) {
+        self.meter.memory_kib.fetch_sub(self.memory.len() as u64, Ordering::Relaxed);
+    }
+}
+
+fn current(cost: &Cost) -> Argon2<'static> {
+    Argon2::new(Algorithm::Argon2id, Version::default(), cost.0.clone())
+}
