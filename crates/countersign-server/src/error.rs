@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! What an operation may answer other than success, in the domain's words. `http::error` turns it
 //! into a response, each dialect in its own.
 
@@ -115,9 +114,6 @@ impl Error {
 
     /// A password that came in the member `field` and cannot be accepted.
     pub fn password(field: &'static str, invalid: &InvalidPassword) -> Self {
-        Self::Invalid { field, reason: invalid.reason, message: Cow::Owned(invalid.to_string()) }
+        Self::Invalid { field, reason: invalid.reason(), message: Cow::Owned(invalid.to_string()) }
     }
 }
-=======
-//!
->>>>>>> pw

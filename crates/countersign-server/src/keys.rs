@@ -4,14 +4,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use countersign::{Issuer, KeyRing, SigningKey};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use countersign::{Algorithm, Issuer, KeyRing, SigningKey};
 use parking_lot::RwLock;
 use serde::Serialize;
 
 use crate::clock::Time;
 use crate::db::Db;
 use crate::error::{Error, Result};
-use crate::secrets::Secrets;
+use crate::entropy::Entropy;
+use crate::secrets::MasterSecret;
 use crate::tables::signing_key::{self, SigningKeyRow};
 
 /// The `typ` of a native access token (RFC 9068, section 2.1).
@@ -23,7 +26,7 @@ pub struct Keys(Arc<Inner>);
 
 struct Inner {
     db: Db,
-    secrets: Arc<Secrets>,
+    sealing: Sealing,
     loaded: RwLock<Arc<Loaded>>,
     ring: KeyRing,
     dirty: AtomicBool,
@@ -40,12 +43,74 @@ struct Opened {
     issuer: Issuer,
 }
 
+/// What private keys are sealed with at rest: the master secret, and while it is being rotated the
+/// one before.
+#[derive(Clone)]
+pub struct Sealing {
+    master: Arc<MasterSecret>,
+    previous: Option<Arc<MasterSecret>>,
+}
+
+impl Sealing {
+    /// Seals with `master`, opens with either.
+    pub fn new(master: Arc<MasterSecret>, previous: Option<Arc<MasterSecret>>) -> Self {
+        Self { master, previous }
+    }
+
+    /// A fresh key, as its row and sealed, published at once and signing from `activates_at` on.
+    pub fn new_key(
+        &self,
+        algorithm: Algorithm,
+        entropy: &Entropy,
+        (published_at, activates_at): (Time, Time),
+    ) -> Result<SigningKeyRow> {
+        let kid = URL_SAFE_NO_PAD.encode(entropy.bytes::<12>());
+        let key = if algorithm.is_symmetric() {
+            SigningKey::from_secret(algorithm, Some(&kid), &entropy.bytes::<64>())
+        } else {
+            SigningKey::generate(algorithm, Some(&kid))
+        };
+        let key = key.map_err(|_| Error::Internal("a signing key could not be made"))?;
+        let sealed = self.master.seal(kid.as_bytes(), &key.to_pkcs8_der(), entropy);
+        let algorithm = algorithm.to_string();
+        let (retires_at, revoked_at) = (None, None);
+        Ok(SigningKeyRow { kid, algorithm, sealed, published_at, activates_at, retires_at, revoked_at })
+    }
+
+    /// Seals with the master secret what the previous one had sealed; `None` where it is already.
+    pub fn reseal(&self, row: &SigningKeyRow, entropy: &Entropy) -> Option<String> {
+        let aad = row.kid.as_bytes();
+        if self.master.open(aad, &row.sealed).is_ok() {
+            return None;
+        }
+        let opened = self.previous.as_ref()?.open(aad, &row.sealed).ok()?;
+        Some(self.master.seal(aad, &opened, entropy))
+    }
+
+    fn open(&self, row: &SigningKeyRow) -> Result<SigningKey> {
+        let aad = row.kid.as_bytes();
+        let opened = [Some(&self.master), self.previous.as_ref()]
+            .into_iter()
+            .flatten()
+            .find_map(|secret| secret.open(aad, &row.sealed).ok())
+            .ok_or(Error::Internal("a signing key was sealed with another master secret"))?;
+        let unreadable = Error::Internal("a signing key cannot be read");
+        let Ok(algorithm) = row.algorithm.parse::<Algorithm>() else { return Err(unreadable) };
+        let key = if algorithm.is_symmetric() {
+            SigningKey::from_secret(algorithm, Some(&row.kid), &opened)
+        } else {
+            SigningKey::from_pkcs8_der(algorithm, Some(&row.kid), &opened)
+        };
+        key.map_err(|_| unreadable)
+    }
+}
+
 impl Keys {
     /// Loads and opens the keys that are published at `now`.
-    pub async fn load(db: Db, secrets: Arc<Secrets>, now: Time) -> Result<Self> {
+    pub async fn load(db: Db, sealing: Sealing, now: Time) -> Result<Self> {
         let this = Self(Arc::new(Inner {
             db,
-            secrets,
+            sealing,
             loaded: RwLock::default(),
             ring: KeyRing::new(Vec::new()),
             dirty: AtomicBool::new(true),
@@ -80,7 +145,7 @@ impl Keys {
         let rows = signing_key::list(&self.0.db).await?;
         let mut opened = HashMap::new();
         for row in rows.iter().filter(|row| row.is_published(now)) {
-            let key = self.0.secrets.open_signing_key(row)?;
+            let key = self.0.sealing.open(row)?;
             opened.insert(row.kid.clone(), Opened { issuer: Issuer::new(key.clone()), key });
         }
         *self.0.loaded.write() = Arc::new(Loaded { rows, opened });

@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! One process among those that share a database: what it tells the others and what it has heard.
 
 mod freshness;
@@ -164,6 +163,3 @@ impl Node {
             .await
     }
 }
-=======
-//!
->>>>>>> pw
