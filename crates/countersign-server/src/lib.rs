@@ -2,7 +2,9 @@
 //!
 //! Dependencies point one way: `cli → http → operations → tables → db`.
 
+pub mod access;
 pub mod app;
+pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
@@ -11,8 +13,11 @@ pub mod entropy;
 pub mod error;
 pub mod http;
 pub mod identifier;
+pub mod keys;
 pub mod node;
 pub mod operations;
 pub mod password;
+pub mod refresh_token;
 pub mod secrets;
 pub mod tables;
+pub mod uses;

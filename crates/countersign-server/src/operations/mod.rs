@@ -1,1 +1,57 @@
-//!
+//! The rules: what happens when people register, log in, refresh and log out. Neither HTTP nor SQL
+//! is known here.
+
+pub mod accounts;
+pub mod credentials;
+pub mod keys;
+pub mod log_in;
+pub mod log_out;
+pub mod password;
+pub mod purge;
+pub mod record;
+pub mod refresh;
+pub mod register;
+pub mod sessions;
+pub mod throttle;
+pub mod tokens;
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::time::Duration;
+
+use crate::clock::Time;
+
+/// Who asks, from where, and when: read once, where a request or a command begins.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The moment that the whole operation takes for now.
+    pub now: Time,
+    /// Where the request came from; a command has none.
+    pub address: Option<IpAddr>,
+    /// What the client calls itself.
+    pub agent: Option<String>,
+    /// Who acts, where that is not the user themselves.
+    pub actor: Option<String>,
+}
+
+impl Caller {
+    /// A command of the operator's.
+    pub fn command(now: Time) -> Self {
+        Self { now, address: None, agent: None, actor: Some("command".to_owned()) }
+    }
+
+    /// The address that takes a share of the hash lane.
+    fn lane_address(&self) -> IpAddr {
+        self.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    }
+}
+
+/// What a session is begun through, and how long it lives.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    /// `native`, or the dialect's name.
+    pub channel: String,
+    /// It is over when it is not refreshed for so long.
+    pub idle_ttl: Duration,
+    /// It is over so long after the login in any case.
+    pub absolute_ttl: Duration,
+}

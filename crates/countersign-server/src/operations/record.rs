@@ -1,0 +1,89 @@
+//! Events, written in the transaction of the change that they tell of.
+
+use super::Caller;
+use crate::app::App;
+use crate::db::{DbError, Ended, Tx};
+use crate::tables::event::{self, Event};
+
+/// What an event says beside who asked, from where, and when.
+#[derive(Clone, Debug, Default)]
+pub struct Record<'a> {
+    kind: &'static str,
+    reason: Option<&'static str>,
+    refused: bool,
+    user_id: Option<&'a str>,
+    session_id: Option<&'a str>,
+    occurrences: Option<i64>,
+}
+
+impl<'a> Record<'a> {
+    /// An event of something that was done.
+    pub fn of(kind: &'static str) -> Self {
+        Self { kind, ..Self::default() }
+    }
+
+    /// An event of something that was refused.
+    pub fn refused(kind: &'static str, reason: &'static str) -> Self {
+        Self { kind, reason: Some(reason), refused: true, ..Self::default() }
+    }
+
+    /// Whom it is about.
+    #[must_use]
+    pub fn user(mut self, user_id: &'a str) -> Self {
+        self.user_id = Some(user_id);
+        self
+    }
+
+    /// Which session it is about.
+    #[must_use]
+    pub fn session(mut self, session_id: &'a str) -> Self {
+        self.session_id = Some(session_id);
+        self
+    }
+
+    /// Why it was done.
+    #[must_use]
+    pub fn because(mut self, reason: &'static str) -> Self {
+        self.reason = Some(reason);
+        self
+    }
+
+    /// How often it happened, or how many it is about.
+    #[must_use]
+    pub fn times(mut self, occurrences: i64) -> Self {
+        self.occurrences = Some(occurrences);
+        self
+    }
+}
+
+impl App {
+    /// Writes an event; its copy goes to the audit file once the change is committed.
+    pub async fn record(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        record: Record<'_>,
+    ) -> Result<(), DbError> {
+        let event = Event {
+            id: self.entropy.uuid(caller.now).to_string(),
+            at: caller.now,
+            kind: record.kind.to_owned(),
+            outcome: if record.refused { "refused" } else { "ok" }.to_owned(),
+            reason: record.reason.map(str::to_owned),
+            user_id: record.user_id.map(str::to_owned),
+            session_id: record.session_id.map(str::to_owned),
+            actor: caller.actor.clone(),
+            address: caller.address.map(|address| address.to_string()),
+            agent: caller.agent.clone(),
+            occurrences: record.occurrences.unwrap_or(1),
+        };
+        event::insert(tx, &event).await?;
+        let audit = self.audit.clone();
+        tx.at_end(move |ended| {
+            if ended == Ended::Committed {
+                audit.write(event);
+            }
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,130 @@
+//! Exchanging a refresh token for a new pair.
+
+pub mod rule;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use countersign::EndReason;
+use futures::FutureExt as _;
+
+use self::rule::{Decision, Windows, decide};
+use super::{Caller, record::Record};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Refusal, Result};
+use crate::refresh_token::RefreshToken;
+use crate::tables::session::{self, Session};
+use crate::tables::user::{self, User};
+
+struct Job {
+    caller: Caller,
+    presented: RefreshToken,
+    session_id: String,
+    user_id: String,
+}
+
+/// What the change came to. A session that it ended stays ended, so that is no error inside it.
+enum Outcome {
+    Refreshed(Box<(User, Session)>),
+    Over(EndReason),
+}
+
+impl App {
+    /// Exchanges a refresh token: the session as it is now, whose pair is to be answered.
+    ///
+    /// # Errors
+    /// [`Refusal::NotARefreshToken`] without any look into the database for what is not ours;
+    /// [`Refusal::Ended`] for a session that is over, and for a token that came twice, whose
+    /// session this call ends.
+    pub async fn refresh(&self, caller: &Caller, token: &str) -> Result<(User, Session)> {
+        let presented = self.refresh_tokens.read(token).ok_or(Refusal::NotARefreshToken)?;
+        let session_id = presented.session_id.to_string();
+        // Sessions are kept until they would have expired anyway.
+        let session = session::find(&self.db, &session_id).await?;
+        let session = session.ok_or(Refusal::Ended(EndReason::ExpiredAbsolute))?;
+        if let Some((_, reason)) = session.ended {
+            return Err(Refusal::Ended(reason).into());
+        }
+        let user_id = session.user_id;
+        let job = Job { caller: caller.clone(), presented, session_id, user_id };
+        let refreshed = self.write("refresh", job, |tx, app, job| exchange(tx, app, job).boxed());
+        match refreshed.await? {
+            Outcome::Refreshed(refreshed) => Ok(*refreshed),
+            Outcome::Over(reason) => Err(Refusal::Ended(reason).into()),
+        }
+    }
+
+    fn windows(&self) -> Windows {
+        let sessions = &self.config.sessions;
+        Windows {
+            reuse_grace: sessions.reuse_grace,
+            unused_successor: sessions.unused_successor,
+        }
+    }
+}
+
+async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
+    let Job { caller, presented, session_id, user_id } = &*job;
+    let active = user::lock_active(tx, user_id).await?;
+    let session = session::find_in(tx, session_id).await?;
+    let Some(mut session) = session else {
+        return Ok(Outcome::Over(EndReason::ExpiredAbsolute));
+    };
+    if let Some((_, reason)) = session.ended {
+        return Ok(Outcome::Over(reason));
+    }
+    if let Some(reason) = expiry(&session, caller) {
+        return end(tx, &app, (caller, &session), reason).await;
+    }
+    let user = user::find_in(tx, user_id).await?.filter(|_| active);
+    let Some(user) = user else {
+        return end(tx, &app, (caller, &session), EndReason::Disabled).await;
+    };
+    let mut row = session.rotation;
+    row.used = row.used.max(app.uses.highest(presented.session_id).unwrap_or(0));
+    match decide(row, presented.generation, caller.now, app.windows()) {
+        Decision::Repeat => {}
+        Decision::Advance(rotation) => {
+            let from = session.rotation.current;
+            session.rotation = rotation;
+            session.last_seen_at = caller.now;
+            session.idle_expires_at = caller.now.plus(session.idle_ttl);
+            if !session::rotate(tx, &session, from).await? {
+                return Err(Error::Conflict);
+            }
+        }
+        Decision::Reuse => {
+            return end(tx, &app, (caller, &session), EndReason::RefreshReuse).await;
+        }
+    }
+    Ok(Outcome::Refreshed(Box::new((user, session))))
+}
+
+fn expiry(session: &Session, caller: &Caller) -> Option<EndReason> {
+    if session.expires_at <= caller.now {
+        Some(EndReason::ExpiredAbsolute)
+    } else if session.idle_expires_at <= caller.now {
+        Some(EndReason::ExpiredIdle)
+    } else {
+        None
+    }
+}
+
+async fn end(
+    tx: &mut Tx<'_>,
+    app: &App,
+    (caller, session): (&Caller, &Session),
+    reason: EndReason,
+) -> Result<Outcome> {
+    if app.end_session(tx, caller, &session.id, reason).await? {
+        let record = if reason == EndReason::RefreshReuse {
+            Record::refused("refresh_reuse", reason.as_str())
+        } else {
+            Record::of("session_ended").because(reason.as_str())
+        };
+        app.record(tx, caller, record.user(&session.user_id).session(&session.id)).await?;
+    }
+    Ok(Outcome::Over(reason))
+}

@@ -1,0 +1,114 @@
+//! Making an account.
+
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+
+use super::record::Record;
+use super::{Caller, Terms};
+use crate::app::App;
+use crate::config::RegistrationMode;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::identifier::Identifier;
+use crate::password::{Password, Policy};
+use crate::tables::session::Session;
+use crate::tables::user::{self, User};
+use crate::tables::{identifier, password};
+
+/// A person's account to be.
+pub struct Registration {
+    /// What the user is to be found by, at least one.
+    pub identifiers: Vec<Identifier>,
+    /// What the user is to prove themselves with.
+    pub password: Password,
+    /// What the user wants to be called.
+    pub name: Option<String>,
+    /// What the user may do; nobody gives themselves a role.
+    pub roles: Vec<String>,
+}
+
+struct Job {
+    caller: Caller,
+    user: User,
+    identifiers: Vec<Identifier>,
+    hash: String,
+    terms: Option<Terms>,
+}
+
+impl App {
+    /// Makes an account for whoever asks, and logs them in.
+    pub async fn register(
+        &self,
+        caller: &Caller,
+        terms: &Terms,
+        policy: Option<&Policy>,
+        registration: Registration,
+    ) -> Result<(User, Session)> {
+        if self.config.registration.mode != RegistrationMode::Open {
+            return Err(Error::RegistrationClosed);
+        }
+        let (user, session) =
+            self.create(caller, Some(terms.clone()), policy, registration).await?;
+        Ok((user, session.ok_or(Error::Internal("a registration without its session"))?))
+    }
+
+    /// Makes an account as the operator.
+    pub async fn create_user(&self, caller: &Caller, registration: Registration) -> Result<User> {
+        let policy = self.policy();
+        Ok(self.create(caller, None, Some(&policy), registration).await?.0)
+    }
+
+    async fn create(
+        &self,
+        caller: &Caller,
+        terms: Option<Terms>,
+        policy: Option<&Policy>,
+        Registration { identifiers, password, name, roles }: Registration,
+    ) -> Result<(User, Option<Session>)> {
+        let own: Vec<&str> = identifiers.iter().map(|identifier| &*identifier.value).collect();
+        if let Some(policy) = policy {
+            policy.check(&password, &own).map_err(|invalid| Error::password("password", invalid))?;
+        }
+        for identifier in &identifiers {
+            // Told before the hash is paid for; the unique key decides all the same.
+            if user::find_by_identifier(&self.db, &identifier.key).await?.is_some() {
+                return Err(Error::IdentifierTaken(identifier.kind.as_str()));
+            }
+        }
+        let hash = self.lane.hash(password, caller.lane_address()).await?;
+        let user = User {
+            id: self.entropy.uuid(caller.now).to_string(),
+            number: self.numbers.next(&self.db).await?,
+            name,
+            roles,
+            epoch: 0,
+            created_at: caller.now,
+            last_login_at: terms.is_some().then_some(caller.now),
+            disabled_at: None,
+        };
+        let first = identifiers.first().map_or("identifier", |identifier| identifier.kind.as_str());
+        let job = Job { caller: caller.clone(), user, identifiers, hash, terms };
+        let created = self.write("register", job, |tx, app, job| insert(tx, app, job).boxed());
+        created.await.map_err(|error| match error {
+            Error::Db(error) if error.is_unique() => Error::IdentifierTaken(first),
+            error => error,
+        })
+    }
+}
+
+async fn insert(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<(User, Option<Session>)> {
+    let Job { caller, user, identifiers, hash, terms } = &*job;
+    user::insert(tx, user).await?;
+    for identifier in identifiers {
+        identifier::insert(tx, &user.id, identifier, caller.now).await?;
+    }
+    password::replace(tx, &user.id, hash, caller.now).await?;
+    app.record(tx, caller, Record::of("user_created").user(&user.id)).await?;
+    let Some(terms) = terms else { return Ok((user.clone(), None)) };
+    user::log_in(tx, user, caller.now).await?;
+    let session = app.begin_session(tx, caller, user, (terms, None)).await?;
+    let record = Record::of("login").user(&user.id).session(&session.id);
+    app.record(tx, caller, record).await?;
+    Ok((user.clone(), Some(session)))
+}

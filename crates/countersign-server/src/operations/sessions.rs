@@ -1,0 +1,160 @@
+//! How sessions begin and end.
+
+use countersign::EndReason;
+use futures::FutureExt as _;
+
+use super::{Caller, Terms, record::Record};
+use crate::app::App;
+use crate::db::{DbError, Tx};
+use crate::error::{Error, Result};
+use crate::tables::revocation::{self, Revocation, Subject};
+use crate::tables::session::{self, Rotation, Session};
+use crate::tables::user::{self, User};
+
+/// The longest text that a client may call itself or a device.
+const AGENT_LENGTH: usize = 400;
+const DEVICE_LENGTH: usize = 200;
+
+impl App {
+    /// Begins a session, in a change that has locked the user's row. Beyond `max_per_user` the
+    /// oldest ends.
+    pub(super) async fn begin_session(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        user: &User,
+        (terms, device): (&Terms, Option<&str>),
+    ) -> Result<Session, DbError> {
+        let now = caller.now;
+        let session = Session {
+            id: self.entropy.uuid(now).to_string(),
+            user_id: user.id.clone(),
+            channel: terms.channel.clone(),
+            amr: "pwd".to_owned(),
+            started_at: now,
+            last_seen_at: now,
+            idle_ttl: terms.idle_ttl,
+            idle_expires_at: now.plus(terms.idle_ttl),
+            expires_at: now.plus(terms.absolute_ttl),
+            rotation: Rotation { current: 0, presented: None, rotated_at: None, used: 0 },
+            address: caller.address.map(|address| address.to_string()),
+            agent: caller.agent.as_deref().map(|agent| shorten(agent, AGENT_LENGTH)),
+            device: device.map(|device| shorten(device, DEVICE_LENGTH)),
+            ended: None,
+        };
+        let live = session::live_of_user_in(tx, &user.id, now).await?;
+        let room = usize::try_from(self.config.sessions.max_per_user).unwrap_or(usize::MAX);
+        let too_many = (live.len() + 1).saturating_sub(room);
+        for oldest in &live[..too_many.min(live.len())] {
+            self.end_session(tx, caller, &oldest.id, EndReason::Limit).await?;
+            let record = Record::of("session_ended").because(EndReason::Limit.as_str());
+            self.record(tx, caller, record.user(&user.id).session(&oldest.id)).await?;
+        }
+        session::insert(tx, &session).await?;
+        Ok(session)
+    }
+
+    /// Ends one session and revokes its tokens; false where it had ended.
+    pub(super) async fn end_session(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        session_id: &str,
+        reason: EndReason,
+    ) -> Result<bool, DbError> {
+        if !session::end(tx, session_id, reason, caller.now).await? {
+            return Ok(false);
+        }
+        self.revoke(tx, caller, Subject::Session(session_id.to_owned()), reason).await?;
+        Ok(true)
+    }
+
+    /// Ends every live session of a user whose row this change has locked, but for `except`.
+    /// Returns how many.
+    pub(super) async fn end_sessions(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        user_id: &str,
+        (except, reason): (Option<&str>, EndReason),
+    ) -> Result<i64, DbError> {
+        let mut ended = 0;
+        for session in session::live_of_user_in(tx, user_id, caller.now).await? {
+            if except != Some(&*session.id)
+                && self.end_session(tx, caller, &session.id, reason).await?
+            {
+                ended += 1;
+            }
+        }
+        Ok(ended)
+    }
+
+    pub(super) async fn revoke(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        subject: Subject,
+        reason: EndReason,
+    ) -> Result<(), DbError> {
+        let until = revocation::until(tx, caller.now, self.config.tokens.leeway).await?;
+        let revocation = Revocation { subject, reason, until };
+        revocation::insert(tx, &revocation).await?;
+        self.node.announce(tx, &revocation).await
+    }
+
+    /// The user's live sessions, the oldest first.
+    pub async fn sessions_of(&self, user_id: &str, caller: &Caller) -> Result<Vec<Session>> {
+        Ok(session::live_of_user(&self.db, user_id, caller.now).await?)
+    }
+
+    /// Ends one session of the user's own; there is none of another's.
+    pub async fn end_own_session(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+        session_id: &str,
+    ) -> Result<()> {
+        let owner = session::find(&self.db, session_id).await?;
+        if owner.is_none_or(|session| session.user_id != user_id) {
+            return Err(Error::NotFound("session"));
+        }
+        self.end_one(caller, user_id, session_id, EndReason::Logout).await.map(drop)
+    }
+
+    /// Ends one session; false where it had ended.
+    pub(super) async fn end_one(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+        session_id: &str,
+        reason: EndReason,
+    ) -> Result<bool> {
+        let job = (caller.clone(), user_id.to_owned(), session_id.to_owned());
+        self.write("end_session", job, move |tx, app, job| {
+            async move {
+                let (caller, user_id, session_id) = &*job;
+                user::lock(tx, user_id).await?;
+                let ended = app.end_session(tx, caller, session_id, reason).await?;
+                if ended {
+                    let record = Record::of("logout").because(reason.as_str());
+                    app.record(tx, caller, record.user(user_id).session(session_id)).await?;
+                }
+                Ok(ended)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Ends a session as the operator.
+    pub async fn end_session_as_operator(&self, caller: &Caller, session_id: &str) -> Result<bool> {
+        let session = session::find(&self.db, session_id).await?;
+        let session = session.ok_or(Error::NotFound("session"))?;
+        self.end_one(caller, &session.user_id, session_id, EndReason::Admin).await
+    }
+}
+
+/// The first `length` characters, without those that a column or a terminal would choke on.
+fn shorten(text: &str, length: usize) -> String {
+    text.chars().filter(|character| !character.is_control()).take(length).collect()
+}

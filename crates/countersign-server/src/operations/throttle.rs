@@ -1,0 +1,192 @@
+//! Failed attempts slow down the next ones: by account, whether or not it exists, and by address.
+
+use std::net::{IpAddr, Ipv6Addr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
+
+use super::{Caller, record::Record};
+use crate::app::App;
+use crate::clock::Time;
+use crate::db::{DbError, Tx};
+use crate::error::{Error, Result};
+use crate::tables::failure::{self, Failures};
+
+/// From so many failures in a row on, an account's password is refused even when right, until a
+/// reset or `countersign user unlock` (NIST SP 800-63B-4, section 3.2.2).
+pub const LOCKED: i64 = 100;
+/// One event a minute for each account or address.
+const QUIET: Duration = Duration::from_mins(1);
+/// An address that has not failed for so long begins anew. An account does only by success.
+const ADDRESS_MEMORY: Duration = Duration::from_mins(15);
+/// How long a locked account's clients are told to stay away.
+const LOCKED_RETRY: Duration = Duration::from_hours(24);
+
+/// How failures slow down what comes next.
+#[derive(Clone, Copy)]
+struct Slowing {
+    /// So many failures cost nothing.
+    free: i64,
+    /// The first delay is a second, each next one twice as long, up to this.
+    longest: Duration,
+}
+
+/// People mistype; a hundred tries from the fifth on take more than a day.
+const ACCOUNT: Slowing = Slowing { free: 4, longest: Duration::from_secs(1024) };
+/// Many people share an address.
+const ADDRESS: Slowing = Slowing { free: 19, longest: Duration::from_secs(60) };
+
+impl Slowing {
+    fn delay(self, failures: i64) -> Duration {
+        let beyond = failures - self.free;
+        if beyond <= 0 {
+            return Duration::ZERO;
+        }
+        let doublings = u32::try_from(beyond - 1).unwrap_or(u32::MAX).min(30);
+        Duration::from_secs(1 << doublings).min(self.longest)
+    }
+}
+
+/// What an attempt is counted under. Neither the identifier nor the address can be read from it.
+#[derive(Clone, Debug)]
+pub struct Attempt {
+    account: String,
+    address: Option<String>,
+}
+
+struct Failed {
+    caller: Caller,
+    attempt: Attempt,
+    kind: &'static str,
+    reason: &'static str,
+    user_id: Option<String>,
+}
+
+fn count<'t>(tx: &'t mut Tx<'_>, app: App, failed: Arc<Failed>) -> BoxFuture<'t, Result<()>> {
+    async move {
+        let Failed { caller, attempt, .. } = &*failed;
+        let now = caller.now;
+        let quiet = now.minus(QUIET);
+        let mut due = failure::count(tx, &attempt.account, now, (Time(0), quiet)).await?;
+        if let Some(address) = &attempt.address {
+            let restart = now.minus(ADDRESS_MEMORY);
+            let by_address = failure::count(tx, address, now, (restart, quiet)).await?;
+            due = due.or(by_address);
+        }
+        let Some(occurrences) = due else { return Ok(()) };
+        let mut record = Record::refused(failed.kind, failed.reason).times(occurrences);
+        if let Some(user_id) = &failed.user_id {
+            record = record.user(user_id);
+        }
+        Ok(app.record(tx, caller, record).await?)
+    }
+    .boxed()
+}
+
+impl App {
+    /// The attempt on the account with this key from the caller's address.
+    pub fn attempt(&self, account: &str, caller: &Caller) -> Attempt {
+        let address = caller.address.map(|address| self.digest("address", &network(address)));
+        Attempt { account: self.digest("account", account), address }
+    }
+
+    fn digest(&self, kind: &str, subject: &str) -> String {
+        let mut context = hmac::Context::with_key(&self.failure_key);
+        context.update(kind.as_bytes());
+        context.update(b":");
+        context.update(subject.as_bytes());
+        context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// Refuses an attempt that comes too soon after failures, before anything is hashed.
+    pub async fn throttle(&self, attempt: &Attempt, now: Time) -> Result<()> {
+        if !self.config.limits.enabled {
+            return Ok(());
+        }
+        if let Some(failures) = failure::find(&self.db, &attempt.account).await? {
+            if failures.failures >= LOCKED {
+                return Err(Error::TooManyAttempts { retry_after: LOCKED_RETRY });
+            }
+            wait(ACCOUNT, failures, now)?;
+        }
+        if let Some(address) = &attempt.address
+            && let Some(failures) = failure::find(&self.db, address).await?
+            && now.since(failures.last_at) < ADDRESS_MEMORY
+        {
+            wait(ADDRESS, failures, now)?;
+        }
+        Ok(())
+    }
+
+    /// Counts a failed attempt, in a change of its own: nothing that fails later takes it back.
+    pub async fn count_failure(
+        &self,
+        caller: &Caller,
+        attempt: Attempt,
+        (kind, reason): (&'static str, &'static str),
+        user_id: Option<String>,
+    ) -> Result<()> {
+        let job = Arc::new(Failed { caller: caller.clone(), attempt, kind, reason, user_id });
+        let counted = self.write("count_failure", job.clone(), count).await;
+        match counted {
+            // Two first failures at once: the other one made the row.
+            Err(Error::Db(error)) if error.is_unique() => {
+                self.write("count_failure", job, count).await
+            }
+            counted => counted,
+        }
+    }
+
+    /// Forgets an account's failures, in the change that success makes.
+    pub async fn forget_failures(
+        &self,
+        tx: &mut Tx<'_>,
+        attempt: &Attempt,
+    ) -> Result<bool, DbError> {
+        failure::delete(tx, &attempt.account).await
+    }
+}
+
+fn wait(slowing: Slowing, failures: Failures, now: Time) -> Result<()> {
+    let delay = slowing.delay(failures.failures);
+    let passed = now.since(failures.last_at);
+    match delay.checked_sub(passed) {
+        None | Some(Duration::ZERO) => Ok(()),
+        Some(retry_after) => Err(Error::TooManyAttempts { retry_after }),
+    }
+}
+
+/// What shares a count: an IPv4 address, or the /64 of an IPv6 address, which one customer has.
+fn network(address: IpAddr) -> String {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => {
+            let network = u128::from(address) & !u128::from(u64::MAX);
+            Ipv6Addr::from(network).to_string()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fifth_failure_costs_a_second_and_a_hundred_take_more_than_a_day() {
+        let delays: Vec<u64> = (0..=8).map(|n| ACCOUNT.delay(n).as_secs()).collect();
+        assert_eq!(delays, [0, 0, 0, 0, 0, 1, 2, 4, 8]);
+        let total: Duration = (0..LOCKED).map(|failures| ACCOUNT.delay(failures)).sum();
+        assert!(total > Duration::from_hours(24), "{total:?}");
+    }
+
+    #[test]
+    fn one_customer_has_one_count_whatever_the_address_within_their_network() {
+        let of = |text: &str| network(text.parse().expect("an address"));
+        assert_eq!(of("2001:db8::1"), of("2001:db8::ffff"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_eq!(of("::ffff:192.0.2.1"), of("192.0.2.1"));
+    }
+}
