@@ -1,1 +1,308 @@
+//! What the operator may set: one plain struct with final types.
 //!
+//! Precedence: flag, environment (`COUNTERSIGN_TOKENS__ACCESS_TTL`), file, default. Relative paths
+//! are relative to the working directory, but for `audit.file`, which is relative to `data_dir`.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+
+pub use self::dialect::{DialectConfig, ListUsers, PasswordPolicy};
+pub use self::error::ConfigError;
+pub use self::load::Overrides;
+pub use self::origins::Origins;
+pub use self::public_url::PublicUrl;
+pub use self::signing_secret::SigningSecret;
+
+mod dialect;
+mod error;
+mod form;
+mod load;
+mod origins;
+mod public_url;
+mod signing_secret;
+#[cfg(test)]
+mod tests;
+mod validate;
+mod warnings;
+mod weak;
+
+/// The name of the SQLite file in `data_dir`.
+const DATABASE_FILE: &str = "countersign.db";
+
+/// The whole configuration. `Config::default()` is what an empty file gives.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the server listens.
+    pub listen: SocketAddr,
+    /// What clients call the server; links, the issuer and the audience are built from it.
+    pub public_url: PublicUrl,
+    /// Holds the SQLite file, the generated master secret and the audit file.
+    pub data_dir: PathBuf,
+    /// The file of the master secret; `None` is the one in `data_dir`.
+    #[serde(with = "form::optional")]
+    pub master_secret_file: Option<PathBuf>,
+    /// The file of the master secret before this one, while it is being rotated.
+    #[serde(with = "form::optional")]
+    pub master_secret_previous_file: Option<PathBuf>,
+    /// Peers whose `X-Forwarded-For` is believed.
+    #[serde(with = "form::networks")]
+    pub trusted_proxies: Vec<IpNet>,
+    /// `[database]`
+    pub database: DatabaseConfig,
+    /// `[tokens]`
+    pub tokens: TokensConfig,
+    /// `[sessions]`
+    pub sessions: SessionsConfig,
+    /// `[passwords]`
+    pub passwords: PasswordsConfig,
+    /// `[registration]`
+    pub registration: RegistrationConfig,
+    /// `[cors]`
+    pub cors: CorsConfig,
+    /// `[cookies]`
+    pub cookies: CookiesConfig,
+    /// `[audit]`
+    pub audit: AuditConfig,
+    /// `[limits]`
+    pub limits: LimitsConfig,
+    /// `[http]`
+    pub http: HttpConfig,
+    /// `[[dialects]]`
+    pub dialects: Vec<DialectConfig>,
+}
+
+/// Which database, and how many connections to it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseConfig {
+    /// May hold a password; `None` is SQLite in `data_dir`. See [`Config::database_url`].
+    #[serde(serialize_with = "form::redacted", deserialize_with = "form::optional::deserialize")]
+    pub url: Option<SecretString>,
+    /// Connections to PostgreSQL or MySQL; readers of SQLite.
+    pub max_connections: u32,
+}
+
+/// Access tokens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokensConfig {
+    /// `iss`; `None` is the public URL. See [`Config::issuer`].
+    #[serde(with = "form::optional")]
+    pub issuer: Option<String>,
+    /// `aud`; `None` is the public URL. See [`Config::audience`].
+    #[serde(with = "form::optional")]
+    pub audience: Option<String>,
+    /// What new signing keys are for.
+    pub algorithm: Algorithm,
+    /// How long an access token lives.
+    #[serde(with = "form::duration")]
+    pub access_ttl: Duration,
+    /// How far in the future `iat` and `nbf` may lie; `exp` has no leeway.
+    #[serde(with = "form::duration")]
+    pub leeway: Duration,
+}
+
+/// The signature algorithms of access tokens, by their registered names (RFC 7518, section 3.1;
+/// RFC 8037, section 3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+#[expect(missing_docs, reason = "the names are the standard's")]
+pub enum Algorithm {
+    Es256,
+    Es384,
+    #[serde(rename = "EdDSA", alias = "Ed25519")]
+    EdDsa,
+    Rs256,
+    Ps256,
+    Hs256,
+    Hs384,
+    Hs512,
+}
+
+/// Sessions and refresh tokens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SessionsConfig {
+    /// A session that is not refreshed for so long is over.
+    #[serde(with = "form::duration")]
+    pub refresh_ttl: Duration,
+    /// A session is over so long after its login, however it is used.
+    #[serde(with = "form::duration")]
+    pub absolute_ttl: Duration,
+    /// One more login ends the oldest.
+    pub max_per_user: u32,
+    /// How long a refresh token that was just exchanged gets the same pair again.
+    #[serde(with = "form::duration")]
+    pub reuse_grace: Duration,
+    /// How long it gets another pair, while the one it was exchanged for is unused.
+    #[serde(with = "form::duration")]
+    pub unused_successor: Duration,
+    /// A node that has not heard of the others' revocations for so long says 503.
+    #[serde(with = "form::duration")]
+    pub max_staleness: Duration,
+}
+
+/// Password rules, and what a hash costs.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PasswordsConfig {
+    /// In code points.
+    pub min_length: usize,
+    /// Whether common passwords and the user's own identifiers are refused.
+    pub blocklist: bool,
+    /// Argon2id's memory.
+    pub memory_kib: u32,
+    /// Argon2id's passes.
+    pub iterations: u32,
+    /// Argon2id's lanes within one hash.
+    pub parallelism: u32,
+    /// How many hashes run at a time; 0 is the number of cores.
+    pub lanes: usize,
+    /// How many wait; more are answered 503.
+    pub queue: usize,
+}
+
+/// Who may make an account.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrationConfig {
+    /// Anyone, the invited, or admins only.
+    pub mode: RegistrationMode,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RegistrationMode {
+    /// Anyone.
+    Open,
+    /// Whoever has an invitation.
+    Invite,
+    /// Admins, for others.
+    Closed,
+}
+
+/// Which web pages of other origins may call the API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CorsConfig {
+    /// None, those listed, or any (`["*"]`).
+    pub origins: Origins,
+}
+
+/// Tokens in cookies.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CookiesConfig {
+    /// Whether the native API hands out tokens in cookies, and only there.
+    pub enabled: bool,
+}
+
+/// The audit trail's copy in a file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuditConfig {
+    /// Relative to `data_dir`; `None` writes no file. See [`Config::audit_file`].
+    #[serde(with = "form::optional")]
+    pub file: Option<PathBuf>,
+}
+
+/// Limits on attempts.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitsConfig {
+    /// Per address and per account.
+    pub enabled: bool,
+}
+
+/// The HTTP server.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HttpConfig {
+    /// How many connections are open at a time.
+    pub max_connections: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+            public_url: PublicUrl::default(),
+            data_dir: "countersign-data".into(),
+            master_secret_file: None,
+            master_secret_previous_file: None,
+            trusted_proxies: Vec::new(),
+            database: DatabaseConfig { url: None, max_connections: 16 },
+            tokens: TokensConfig {
+                issuer: None,
+                audience: None,
+                algorithm: Algorithm::Es256,
+                access_ttl: Duration::from_mins(15),
+                leeway: Duration::from_secs(30),
+            },
+            sessions: SessionsConfig {
+                refresh_ttl: Duration::from_hours(30 * 24),
+                absolute_ttl: Duration::from_hours(90 * 24),
+                max_per_user: 100,
+                reuse_grace: Duration::from_secs(10),
+                unused_successor: Duration::from_hours(1),
+                max_staleness: Duration::from_secs(5),
+            },
+            passwords: PasswordsConfig {
+                min_length: 8,
+                blocklist: true,
+                memory_kib: 19 * 1024,
+                iterations: 2,
+                parallelism: 1,
+                lanes: 0,
+                queue: 256,
+            },
+            registration: RegistrationConfig { mode: RegistrationMode::Open },
+            cors: CorsConfig { origins: Origins::default() },
+            cookies: CookiesConfig { enabled: false },
+            audit: AuditConfig { file: Some("audit.jsonl".into()) },
+            limits: LimitsConfig { enabled: true },
+            http: HttpConfig { max_connections: 10_000 },
+            dialects: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// What tokens carry as `iss`.
+    pub fn issuer(&self) -> &str {
+        self.tokens.issuer.as_deref().unwrap_or(self.public_url.as_str())
+    }
+
+    /// What tokens carry as `aud`.
+    pub fn audience(&self) -> &str {
+        self.tokens.audience.as_deref().unwrap_or(self.public_url.as_str())
+    }
+
+    /// The database: the one configured, or SQLite in `data_dir`.
+    pub fn database_url(&self) -> SecretString {
+        self.database.url.clone().unwrap_or_else(|| {
+            format!("sqlite:{}", self.data_dir.join(DATABASE_FILE).display()).into()
+        })
+    }
+
+    /// Whether the database is a SQLite file in `data_dir`, the only one for which a master secret
+    /// may be generated.
+    pub fn database_is_in_data_dir(&self) -> bool {
+        let url = self.database_url();
+        let Some(path) = url.expose_secret().strip_prefix("sqlite:") else { return false };
+        let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
+        path.parent() == Some(self.data_dir.as_path())
+    }
+
+    /// Where events are written as they happen, if anywhere.
+    pub fn audit_file(&self) -> Option<PathBuf> {
+        Some(self.data_dir.join(self.audit.file.as_ref()?))
+    }
+}

@@ -106,7 +106,7 @@ sql! {
     ROTATE = "UPDATE sessions SET generation = ?, presented = ?, rotated_at = ?, idle_expires_at = ?, last_seen_at = ? WHERE id = ? AND generation = ? AND ended_at IS NULL";
     NOTE_USE = "UPDATE sessions SET used = ?, last_seen_at = ? WHERE id = ? AND used < ?";
     END = "UPDATE sessions SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL";
-    PURGE = "DELETE FROM sessions WHERE expires_at > ? AND expires_at <= ?";
+    PURGE = "DELETE FROM sessions WHERE expires_at <= ?";
     OLDEST_EXPIRY = "SELECT expires_at FROM sessions ORDER BY expires_at LIMIT 1";
 }
 
@@ -190,9 +190,9 @@ pub async fn end(
     Ok(tx.execute(END, &params![now, reason.as_str(), id]).await? == 1)
 }
 
-/// Removes those that expired after `after` and not after `until`.
-pub async fn purge(tx: &mut Tx<'_>, after: Time, until: Time) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![after, until]).await
+/// Removes those that expired by `until`.
+pub async fn purge(tx: &mut Tx<'_>, until: Time) -> Result<u64, DbError> {
+    tx.execute(PURGE, &params![until]).await
 }
 
 /// When the session that expired first, or will, does.

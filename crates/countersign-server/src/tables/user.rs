@@ -64,6 +64,7 @@ sql! {
     LOCK_ACTIVE = "UPDATE users SET epoch = epoch WHERE id = ? AND disabled_at IS NULL";
     LOG_IN = "UPDATE users SET last_login_at = ? WHERE id = ? AND epoch = ? AND disabled_at IS NULL";
     BUMP_EPOCH = "UPDATE users SET epoch = epoch + 1 WHERE id = ?";
+    BUMP_EPOCH_FROM = "UPDATE users SET epoch = epoch + 1 WHERE id = ? AND epoch = ? AND disabled_at IS NULL";
     RENAME = "UPDATE users SET name = ? WHERE id = ?";
     SET_ROLES = "UPDATE users SET roles = ? WHERE id = ?";
     DISABLE = "UPDATE users SET disabled_at = ? WHERE id = ? AND disabled_at IS NULL";
@@ -122,6 +123,12 @@ pub async fn log_in(tx: &mut Tx<'_>, user: &User, now: Time) -> Result<bool, DbE
 /// Locks the row and makes every login that began before fail; false where there is no such user.
 pub async fn bump_epoch(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
     Ok(tx.execute(BUMP_EPOCH, &params![id]).await? == 1)
+}
+
+/// As [`bump_epoch`]; false where the user was disabled, deleted, or had all sessions ended since
+/// `user` was read.
+pub async fn bump_epoch_from(tx: &mut Tx<'_>, user: &User) -> Result<bool, DbError> {
+    Ok(tx.execute(BUMP_EPOCH_FROM, &params![&user.id, user.epoch]).await? == 1)
 }
 
 /// Changes the display name.

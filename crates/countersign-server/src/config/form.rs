@@ -1,0 +1,121 @@
+//! How values are written in the configuration, where serde's own way is not the one wanted.
+#![expect(clippy::ref_option, reason = "serde hands fields over by reference")]
+
+use secrecy::SecretString;
+use serde::Serializer;
+
+/// Shows that a secret is set, never the secret.
+pub(super) fn redacted<S: Serializer>(
+    secret: &Option<SecretString>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if secret.is_some() { super::signing_secret::REDACTED } else { "" })
+}
+
+/// Durations as `"15m"` or `"30d"`.
+pub(super) mod duration {
+    use std::time::Duration;
+
+    use humantime_serde::re::humantime;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// The largest unit that leaves no remainder: `"90d"`, where humantime itself writes
+    /// `"2months 29days 3h 2m 24s"`.
+    pub(in super::super) fn text(duration: Duration) -> String {
+        const UNITS: [(u128, &str); 4] =
+            [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1000, "s")];
+        let millis = duration.as_millis();
+        let unit = UNITS.iter().find(|(length, _)| millis > 0 && millis.is_multiple_of(*length));
+        unit.map_or_else(
+            || format!("{millis}ms"),
+            |(length, name)| format!("{}{name}", millis / length),
+        )
+    }
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        duration: &Duration,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&text(*duration))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Duration, D::Error> {
+        humantime::parse_duration(&String::deserialize(deserializer)?).map_err(|_| {
+            D::Error::custom("not a duration; write it like \"90s\", \"15m\", \"12h\" or \"30d\"")
+        })
+    }
+}
+
+/// A duration that has no default of its own.
+pub(super) mod optional_duration {
+    use std::time::Duration;
+
+    use serde::{Deserializer, Serializer};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => super::duration::serialize(duration, serializer),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        super::duration::deserialize(deserializer).map(Some)
+    }
+}
+
+/// Text that may be empty, which means that it is not set.
+pub(super) mod optional {
+    use std::ffi::OsStr;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(in super::super) fn serialize<S: Serializer, T: AsRef<OsStr>>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let text = value.as_ref().map(|value| value.as_ref().to_string_lossy());
+        serializer.serialize_str(text.as_deref().unwrap_or_default())
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>, T: From<String>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok((!text.is_empty()).then(|| text.into()))
+    }
+}
+
+/// Networks as `"10.0.0.0/8"`; an address alone is the network of that address.
+pub(super) mod networks {
+    use std::net::IpAddr;
+
+    use ipnet::IpNet;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        networks: &[IpNet],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        networks.serialize(serializer)
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<IpNet>, D::Error> {
+        let parse = |text: &String| {
+            let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            network.map(|network| network.trunc()).map_err(|_| {
+                D::Error::custom(format!("`{text}` is not a network like 10.0.0.0/8 or an address"))
+            })
+        };
+        Vec::<String>::deserialize(deserializer)?.iter().map(parse).collect()
+    }
+}

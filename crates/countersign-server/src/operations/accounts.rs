@@ -1,0 +1,196 @@
+//! What becomes of an account: read, renamed, disabled, enabled, unlocked, given roles, deleted.
+
+use countersign::EndReason;
+use futures::FutureExt as _;
+
+use super::{Caller, record::Record};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::identifier::Identifier;
+use crate::password::Password;
+use crate::tables::identifier::{self, StoredIdentifier};
+use crate::tables::revocation::Subject;
+use crate::tables::user::{self, User};
+use crate::tables::{password, session};
+
+/// A user with what they are found by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// The account.
+    pub user: User,
+    /// The oldest first.
+    pub identifiers: Vec<StoredIdentifier>,
+}
+
+impl App {
+    /// The user with all that is shown of them.
+    pub async fn profile(&self, user: User) -> Result<Profile> {
+        let identifiers = identifier::of_user(&self.db, &user.id).await?;
+        Ok(Profile { user, identifiers })
+    }
+
+    /// The user with this id.
+    pub async fn user(&self, user_id: &str) -> Result<User> {
+        user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))
+    }
+
+    /// The user that an operator names: by an identifier, an id, or a number.
+    pub async fn find_user(&self, name: &str) -> Result<User> {
+        if let Some(user) = user::find(&self.db, name).await? {
+            return Ok(user);
+        }
+        if let Ok(number) = name.parse()
+            && let Some(user) = user::find_by_number(&self.db, number).await?
+        {
+            return Ok(user);
+        }
+        let identifier = Identifier::parse(name).map_err(|_| Error::NotFound("user"))?;
+        user::find_by_identifier(&self.db, &identifier.key).await?.ok_or(Error::NotFound("user"))
+    }
+
+    /// Changes what the user wants to be called.
+    pub async fn rename(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+        name: Option<String>,
+    ) -> Result<User> {
+        let job = (caller.clone(), user_id.to_owned(), name);
+        self.write("rename", job, |tx, app, job| {
+            async move {
+                let (caller, user_id, name) = &*job;
+                if !user::rename(tx, user_id, name.as_deref()).await? {
+                    return Err(Error::NotFound("user"));
+                }
+                app.record(tx, caller, Record::of("user_renamed").user(user_id)).await?;
+                user::find_in(tx, user_id).await?.ok_or(Error::NotFound("user"))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Disables a user: nobody logs in to the account, and all its sessions end. False where it
+    /// was disabled already.
+    pub async fn disable(&self, caller: &Caller, user_id: &str) -> Result<bool> {
+        let job = (caller.clone(), user_id.to_owned());
+        self.write("disable", job, |tx, app, job| {
+            async move {
+                let (caller, user_id) = &*job;
+                if !user::bump_epoch(tx, user_id).await? {
+                    return Err(Error::NotFound("user"));
+                }
+                if !user::disable(tx, user_id, caller.now).await? {
+                    return Ok(false);
+                }
+                let ended = app.end_sessions(tx, caller, user_id, (None, EndReason::Disabled));
+                let ended = ended.await?;
+                let record = Record::of("user_disabled").user(user_id).times(ended);
+                app.record(tx, caller, record).await?;
+                Ok(true)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Enables a disabled user; false where it was enabled already.
+    pub async fn enable(&self, caller: &Caller, user_id: &str) -> Result<bool> {
+        let job = (caller.clone(), user_id.to_owned());
+        self.write("enable", job, |tx, app, job| {
+            async move {
+                let (caller, user_id) = &*job;
+                let enabled = user::enable(tx, user_id).await?;
+                if enabled {
+                    app.record(tx, caller, Record::of("user_enabled").user(user_id)).await?;
+                }
+                Ok(enabled)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Forgets the failures that keep a user from logging in; false where there were none.
+    pub async fn unlock(&self, caller: &Caller, user: &User) -> Result<bool> {
+        let identifiers = identifier::of_user(&self.db, &user.id).await?;
+        let accounts = identifiers.iter().map(|identifier| identifier.normalised.as_str());
+        let attempts: Vec<_> = accounts
+            .chain([user.id.as_str()])
+            .map(|account| self.attempt(account, caller))
+            .collect();
+        let job = (caller.clone(), user.id.clone(), attempts);
+        self.write("unlock", job, |tx, app, job| {
+            async move {
+                let (caller, user_id, attempts) = &*job;
+                let mut unlocked = false;
+                for attempt in attempts {
+                    unlocked |= app.forget_failures(tx, attempt).await?;
+                }
+                if unlocked {
+                    app.record(tx, caller, Record::of("user_unlocked").user(user_id)).await?;
+                }
+                Ok(unlocked)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Changes what a user may do. Their access tokens are stale at once; a refresh brings one
+    /// with the new roles.
+    pub async fn set_roles(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+        roles: Vec<String>,
+    ) -> Result<User> {
+        let job = (caller.clone(), user_id.to_owned(), roles);
+        self.write("set_roles", job, |tx, app, job| {
+            async move {
+                let (caller, user_id, roles) = &*job;
+                if !user::set_roles(tx, user_id, roles).await? {
+                    return Err(Error::NotFound("user"));
+                }
+                for session in session::live_of_user_in(tx, user_id, caller.now).await? {
+                    let stale = Subject::Generations(session.id, session.rotation.current);
+                    app.revoke(tx, caller, stale, EndReason::ClaimsChanged).await?;
+                }
+                app.record(tx, caller, Record::of("roles_changed").user(user_id)).await?;
+                user::find_in(tx, user_id).await?.ok_or(Error::NotFound("user"))
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Deletes the account of a user who proves to be them.
+    pub async fn delete_own(&self, caller: &Caller, user_id: &str, password: String) -> Result<()> {
+        let user = self.user(user_id).await?;
+        let password = Password::parse(password).map_err(|_| Error::InvalidCredentials)?;
+        self.prove(caller, "user_delete", (&user.id, Some(&user)), password).await?;
+        self.delete_user(caller, user_id).await
+    }
+
+    /// Deletes a user, with all that they are found by; their sessions end, their events stay.
+    pub async fn delete_user(&self, caller: &Caller, user_id: &str) -> Result<()> {
+        let job = (caller.clone(), user_id.to_owned());
+        self.write("delete_user", job, |tx, app, job| {
+            async move { delete(tx, &app, (&job.0, &job.1)).await }.boxed()
+        })
+        .await
+    }
+}
+
+async fn delete(tx: &mut Tx<'_>, app: &App, (caller, user_id): (&Caller, &str)) -> Result<()> {
+    if !user::bump_epoch(tx, user_id).await? {
+        return Err(Error::NotFound("user"));
+    }
+    let ended = app.end_sessions(tx, caller, user_id, (None, EndReason::Deleted)).await?;
+    identifier::delete_of_user(tx, user_id).await?;
+    password::delete_of_user(tx, user_id).await?;
+    user::delete(tx, user_id).await?;
+    let record = Record::of("user_deleted").user(user_id).times(ended);
+    Ok(app.record(tx, caller, record).await?)
+}

@@ -1,0 +1,114 @@
+//! Making, rotating and withdrawing the native signing keys.
+
+use std::time::Duration;
+
+use countersign::Algorithm;
+use futures::FutureExt as _;
+
+use super::{Caller, record::Record};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::tables::revocation;
+use crate::tables::signing_key::{self, SigningKeyRow};
+
+/// How long clients may keep the JWK set: the next key is published so long before it signs.
+pub const CACHE_LIFE: Duration = Duration::from_mins(5);
+
+impl App {
+    /// Every key there ever was.
+    pub async fn signing_keys(&self) -> Result<Vec<SigningKeyRow>> {
+        Ok(signing_key::list(&self.db).await?)
+    }
+
+    /// Publishes a new key, which signs one cache life later, or at once. The keys before it are
+    /// published until their last token has expired.
+    pub async fn rotate_key(&self, caller: &Caller, at_once: bool) -> Result<SigningKeyRow> {
+        let now = caller.now;
+        let activates_at = if at_once { now } else { now.plus(CACHE_LIFE) };
+        let algorithm = self.config.tokens.algorithm;
+        let key = self.sealing.new_key(algorithm, &self.entropy, (now, activates_at))?;
+        let job = (caller.clone(), key);
+        self.write("rotate_key", job, |tx, app, job| {
+            async move {
+                let (caller, key) = &*job;
+                app.succeed(tx, caller, key).await?;
+                app.record(tx, caller, Record::of("key_rotated")).await?;
+                Ok(key.clone())
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Withdraws a key at once: what it signed is not good any more, and its sessions must
+    /// refresh. Where it was the one that signs, another takes its place in the same change.
+    pub async fn revoke_key(&self, caller: &Caller, kid: &str) -> Result<()> {
+        let now = caller.now;
+        let successor = self.sealing.new_key(self.config.tokens.algorithm, &self.entropy, (now, now))?;
+        let job = (caller.clone(), kid.to_owned(), successor);
+        self.write("revoke_key", job, |tx, app, job| {
+            async move {
+                let (caller, kid, successor) = &*job;
+                if !signing_key::revoke(tx, kid, caller.now).await? {
+                    return Err(Error::NotFound("key"));
+                }
+                let rows = signing_key::list_in(tx).await?;
+                if SigningKeyRow::active(&rows, caller.now).is_none() {
+                    app.succeed(tx, caller, successor).await?;
+                } else {
+                    app.node.announce_keys(tx, caller.now).await?;
+                }
+                Ok(app.record(tx, caller, Record::of("key_revoked")).await?)
+            }
+            .boxed()
+        })
+        .await
+    }
+
+    /// Publishes `key` as the successor of all that have none yet.
+    async fn succeed(&self, tx: &mut Tx<'_>, caller: &Caller, key: &SigningKeyRow) -> Result<()> {
+        signing_key::insert(tx, key).await?;
+        let retires_at =
+            revocation::until(tx, key.activates_at, self.config.tokens.leeway).await?;
+        signing_key::retire_others(tx, &key.kid, retires_at).await?;
+        Ok(self.node.announce_keys(tx, caller.now).await?)
+    }
+
+    /// At start: makes the first key, or publishes one for an algorithm that was just configured;
+    /// and seals anew what the previous master secret had sealed.
+    pub(crate) async fn prepare_keys(&self, caller: &Caller) -> Result<()> {
+        let rows = self.signing_keys().await?;
+        self.reseal(&rows).await?;
+        let wanted = self.config.tokens.algorithm;
+        let is_wanted = |row: &SigningKeyRow| row.algorithm.parse::<Algorithm>() == Ok(wanted);
+        let upcoming = |row: &&SigningKeyRow| row.is_published(caller.now) && row.retires_at.is_none();
+        if rows.iter().filter(upcoming).any(is_wanted) {
+            return Ok(());
+        }
+        let first = SigningKeyRow::active(&rows, caller.now).is_none();
+        self.rotate_key(caller, first).await?;
+        self.keys.mark_changed();
+        self.keys.settle(caller.now).await
+    }
+
+    async fn reseal(&self, rows: &[SigningKeyRow]) -> Result<()> {
+        let resealed: Vec<(String, String)> = rows
+            .iter()
+            .filter_map(|row| Some((row.kid.clone(), self.sealing.reseal(row, &self.entropy)?)))
+            .collect();
+        if resealed.is_empty() {
+            return Ok(());
+        }
+        self.write("reseal_keys", resealed, |tx, _app, resealed| {
+            async move {
+                for (kid, sealed) in &*resealed {
+                    signing_key::reseal(tx, kid, sealed).await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+}

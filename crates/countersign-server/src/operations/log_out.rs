@@ -1,0 +1,59 @@
+//! Logging out: here, elsewhere, everywhere.
+
+use countersign::EndReason;
+use futures::FutureExt as _;
+
+use super::{Caller, record::Record};
+use crate::app::App;
+use crate::error::{Error, Result};
+use crate::tables::session;
+use crate::tables::user;
+
+/// Which sessions a logout ends.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// The one that asks.
+    #[default]
+    This,
+    /// All but the one that asks.
+    Others,
+    /// All.
+    All,
+}
+
+impl App {
+    /// Ends the session with this id. Ending one that has ended, or is long forgotten, is success.
+    pub async fn log_out(&self, caller: &Caller, session_id: &str) -> Result<()> {
+        let Some(session) = session::find(&self.db, session_id).await? else { return Ok(()) };
+        self.end_one(caller, &session.user_id, session_id, EndReason::Logout).await.map(drop)
+    }
+
+    /// Ends the user's sessions, all or all but `except`, and every login that is under way.
+    pub async fn log_out_everywhere(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+        except: Option<&str>,
+        reason: EndReason,
+    ) -> Result<()> {
+        let job = (caller.clone(), user_id.to_owned(), except.map(str::to_owned));
+        self.write("log_out_everywhere", job, move |tx, app, job| {
+            async move {
+                let (caller, user_id, except) = &*job;
+                if !user::bump_epoch(tx, user_id).await? {
+                    return Err(Error::NotFound("user"));
+                }
+                let ended =
+                    app.end_sessions(tx, caller, user_id, (except.as_deref(), reason)).await?;
+                let mut record = Record::of("logout_all").because(reason.as_str());
+                if let Some(session_id) = except {
+                    record = record.session(session_id);
+                }
+                Ok(app.record(tx, caller, record.user(user_id).times(ended)).await?)
+            }
+            .boxed()
+        })
+        .await
+    }
+}

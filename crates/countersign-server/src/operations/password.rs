@@ -1,0 +1,98 @@
+//! Changing a password.
+
+use std::sync::Arc;
+
+use countersign::EndReason;
+use futures::FutureExt as _;
+
+use super::credentials::Proof;
+use super::{Caller, record::Record};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::password::{Password, Policy};
+use crate::tables::user::{self, User};
+use crate::tables::{identifier, password};
+
+struct Job {
+    caller: Caller,
+    user: User,
+    hash: String,
+    keep: Option<String>,
+    proof: Option<Proof>,
+}
+
+impl App {
+    /// What new passwords must satisfy in the native API.
+    pub fn policy(&self) -> Policy {
+        let passwords = &self.config.passwords;
+        Policy { min_length: passwords.min_length, blocklist: passwords.blocklist }
+    }
+
+    /// Changes the password of a user who knows the current one, and ends their other sessions.
+    pub async fn change_password(
+        &self,
+        caller: &Caller,
+        (user_id, session_id): (&str, &str),
+        current: String,
+        new: Password,
+    ) -> Result<()> {
+        let user = user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))?;
+        let current = Password::parse(current).map_err(|_| Error::InvalidCredentials)?;
+        if current == new {
+            return Err(Error::Invalid {
+                field: "new",
+                reason: "unchanged",
+                message: "the new password must differ from the current one".into(),
+            });
+        }
+        self.check_policy(&user, "new", &new).await?;
+        let proof =
+            self.prove(caller, "password_change", (&user.id, Some(&user)), current).await?;
+        self.put_password(caller, user, new, (Some(session_id.to_owned()), Some(proof))).await
+    }
+
+    /// Sets a password as the operator, and ends all of the user's sessions.
+    pub async fn set_password(&self, caller: &Caller, user: User, new: Password) -> Result<()> {
+        self.check_policy(&user, "password", &new).await?;
+        self.put_password(caller, user, new, (None, None)).await
+    }
+
+    async fn check_policy(&self, user: &User, field: &'static str, new: &Password) -> Result<()> {
+        let identifiers = identifier::of_user(&self.db, &user.id).await?;
+        let own: Vec<&str> = identifiers.iter().map(|identifier| &*identifier.value).collect();
+        self.policy().check(new, &own).map_err(|invalid| Error::password(field, invalid))
+    }
+
+    async fn put_password(
+        &self,
+        caller: &Caller,
+        user: User,
+        new: Password,
+        (keep, proof): (Option<String>, Option<Proof>),
+    ) -> Result<()> {
+        let hash = self.lane.hash(new, caller.lane_address()).await?;
+        let job = Job { caller: caller.clone(), user, hash, keep, proof };
+        self.write("change_password", job, |tx, app, job| change(tx, app, job).boxed()).await
+    }
+}
+
+async fn change(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<()> {
+    let Job { caller, user, hash, keep, proof } = &*job;
+    // Whoever proved a password that was changed meanwhile proved nothing.
+    let locked = match proof {
+        Some(_) => user::bump_epoch_from(tx, user).await?,
+        None => user::bump_epoch(tx, &user.id).await?,
+    };
+    if !locked {
+        return Err(Error::Conflict);
+    }
+    if let Some(proof) = proof {
+        app.forget_failures(tx, &proof.attempt).await?;
+    }
+    password::replace(tx, &user.id, hash, caller.now).await?;
+    let reason = EndReason::PasswordChanged;
+    let ended = app.end_sessions(tx, caller, &user.id, (keep.as_deref(), reason)).await?;
+    let record = Record::of("password_changed").user(&user.id).times(ended);
+    Ok(app.record(tx, caller, record).await?)
+}
