@@ -49,6 +49,7 @@ fn e1_case_and_composition_make_no_second_account() {
         ("m@B\u{DC}CHER.example", "m@b\u{FC}cher.example"),
         ("m@b\u{FC}cher.example", "m@XN--BCHER-KVA.example"),
         ("Σίσυφος", "ΣΊΣΥΦΟΣ"),
+        ("\u{3B1}\u{345}\u{301}", "\u{1FB4}"),
         ("Mike_Smith", "mike_smith"),
         ("GRO\u{1E9E}", "gro\u{DF}"),
     ] {

@@ -237,6 +237,11 @@ mod tests {
                 format!("$argon2id$v=19${costs}$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu");
             Row::parse(&text).is_some()
         };
+        for other in ["argon2i", "argon2d", "argon2", "Argon2id", "scrypt"] {
+            let text =
+                format!("${other}$v=19$m=8,t=1,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu");
+            assert!(Row::parse(&text).is_none(), "{other}");
+        }
         for within in ["m=262144,t=4,p=16", "m=8,t=131072,p=1", "m=65536,t=3,p=4"] {
             assert!(row(within), "{within}");
         }
