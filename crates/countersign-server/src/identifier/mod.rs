@@ -79,7 +79,7 @@ pub struct Identifier {
     pub kind: Kind,
     /// As it was typed, without spaces around it; of a phone number its E.164 form.
     pub value: String,
-    /// What it is compared by: never empty, at most 254 octets, without spaces.
+    /// What it is compared by: never empty, at most 254 code points and 256 octets, without spaces.
     pub key: String,
 }
 

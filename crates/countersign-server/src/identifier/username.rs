@@ -10,7 +10,7 @@ const MAX_CHARACTERS: usize = 64;
 
 /// The key of a username: itself, folded.
 pub(super) fn key(value: &str) -> Result<String, InvalidIdentifier> {
-    if value.chars().nth(MAX_CHARACTERS).is_some() {
+    if is_too_long(value) {
         return Err(UsernameLength);
     }
     if let Some(c) = value.chars().find(|&c| !is_allowed(c)) {
@@ -20,7 +20,12 @@ pub(super) fn key(value: &str) -> Result<String, InvalidIdentifier> {
     if !begins_well || !value.contains(is_letter_or_digit) {
         return Err(UsernameShape);
     }
-    Ok(text::fold(value))
+    let key = text::fold(value);
+    if is_too_long(&key) { Err(UsernameLength) } else { Ok(key) }
+}
+
+fn is_too_long(text: &str) -> bool {
+    text.chars().nth(MAX_CHARACTERS).is_some()
 }
 
 fn is_allowed(c: char) -> bool {

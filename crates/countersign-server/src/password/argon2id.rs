@@ -191,3 +191,86 @@ impl Drop for Bench<'_> {
 fn current(cost: &Cost) -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::default(), cost.0.clone())
 }
+
+#[cfg(test)]
+mod tests {
+    use argon2::{AssociatedData, ParamsBuilder};
+
+    use super::*;
+
+    const KAT: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors/argon2/kats/argon2id");
+
+    fn tag(kat: &str) -> Option<Vec<u8>> {
+        let line = kat.lines().rev().find_map(|line| line.strip_prefix("Tag: "))?;
+        line.split_whitespace().map(|octet| u8::from_str_radix(octet, 16).ok()).collect()
+    }
+
+    #[test]
+    fn the_known_answer_comes_out_of_memory_that_was_used_before() {
+        let Ok(kat) = std::fs::read_to_string(KAT) else {
+            return eprintln!("skipped: {KAT} is not there");
+        };
+        let params = ParamsBuilder::new()
+            .m_cost(32)
+            .t_cost(3)
+            .p_cost(4)
+            .data(AssociatedData::new(&[4; 12]).expect("12 octets"))
+            .build()
+            .expect("parameters");
+        let argon2 = Argon2::new_with_secret(&[3; 8], Algorithm::Argon2id, Version::V0x13, params)
+            .expect("a secret");
+        let (cost, meter) = (Cost::new(64, 1, 1).expect("a cost"), Meter::default());
+        let mut bench = Bench::new(&cost, &meter);
+        bench.waste(b"something else");
+
+        let mut output = [0; 32];
+        bench.derive(&argon2, &[1; 32], &[2; 16], &mut output).expect("a hash");
+        assert_eq!(Some(output.to_vec()), tag(&kat));
+        assert_eq!(meter.hashes(), 2);
+    }
+
+    #[test]
+    fn p16_a_row_out_of_bounds_is_not_read() {
+        let row = |costs: &str| {
+            let text =
+                format!("$argon2id$v=19${costs}$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu");
+            Row::parse(&text).is_some()
+        };
+        for other in ["argon2i", "argon2d", "argon2", "Argon2id", "scrypt"] {
+            let text =
+                format!("${other}$v=19$m=8,t=1,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu");
+            assert!(Row::parse(&text).is_none(), "{other}");
+        }
+        for within in ["m=262144,t=4,p=16", "m=8,t=131072,p=1", "m=65536,t=3,p=4"] {
+            assert!(row(within), "{within}");
+        }
+        for beyond in [
+            "m=4294967295,t=1,p=1",
+            "m=4294967296,t=1,p=1",
+            "m=262145,t=1,p=1",
+            "m=262144,t=5,p=1",
+            "m=8,t=131073,p=1",
+            "m=8,t=4294967295,p=1",
+            "m=65536,t=1,p=17",
+            "m=4294967295,t=4294967295,p=16777215",
+            "m=7,t=1,p=1",
+            "m=8,t=0,p=1",
+            "m=8,t=1,p=0",
+            "m=8,t=1,p=2",
+            "m=8,t=1,p=1,x=1",
+            "m=-8,t=1,p=1",
+        ] {
+            assert!(!row(beyond), "{beyond}");
+        }
+    }
+
+    #[test]
+    fn a_cost_that_rows_may_not_have_cannot_be_configured() {
+        for (memory_kib, iterations, parallelism) in
+            [(262_145, 1, 1), (7, 1, 1), (64, 0, 1), (4096, 1, 17)]
+        {
+            assert_eq!(Cost::new(memory_kib, iterations, parallelism), Err(InvalidCost));
+        }
+    }
+}

@@ -296,3 +296,6 @@ fn verify(password: &Password, hash: Option<&str>, bench: &mut Bench<'_>) -> Ver
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
