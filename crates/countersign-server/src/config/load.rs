@@ -45,9 +45,16 @@ impl Overrides {
     }
 }
 
+/// Our part of the process's environment. What is not UTF-8 is shown as such to the checks.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let variables = std::env::vars_os().map(move |(name, value)| (text(name), text(value)));
+    variables.filter(|(name, _)| name.starts_with(PREFIX))
+}
+
 impl Config {
-    /// Reads and checks the configuration. `env` is the whole environment of the process,
-    /// `dialects` the names of those that exist.
+    /// Reads and checks the configuration. `env` is [`environment`], `dialects` the names of those
+    /// that exist.
     pub fn load(
         file: Option<&Path>,
         env: impl IntoIterator<Item = (String, String)>,

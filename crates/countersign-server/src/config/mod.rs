@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::dialect::{DialectConfig, ListUsers, PasswordPolicy};
 pub use self::error::ConfigError;
-pub use self::load::Overrides;
+pub use self::load::{Overrides, environment};
 pub use self::origins::Origins;
 pub use self::public_url::PublicUrl;
 pub use self::signing_secret::SigningSecret;

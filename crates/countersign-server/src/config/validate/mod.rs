@@ -80,10 +80,15 @@ fn database(database: &DatabaseConfig) -> Check {
         ["sqlite:", "postgres://", "postgresql://", "mysql://", "mariadb://"];
     within("database.max_connections", database.max_connections, 1..=10_000)?;
     let Some(url) = &database.url else { return Ok(()) };
-    if SCHEMES.iter().any(|scheme| url.expose_secret().starts_with(scheme)) {
-        return Ok(());
+    let url = url.expose_secret();
+    if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
+        return refuse("database.url", format!("it must begin with one of {}", SCHEMES.join(", ")));
     }
-    refuse("database.url", format!("it must begin with one of {}", SCHEMES.join(", ")))
+    let path = url.strip_prefix("sqlite:").map(|path| path.trim_start_matches("//"));
+    if path.is_some_and(|path| path.is_empty() || path.starts_with(":memory:")) {
+        return refuse("database.url", "the path of a file is wanted: what is in memory is lost");
+    }
+    Ok(())
 }
 
 fn tokens(tokens: &TokensConfig) -> Check {
