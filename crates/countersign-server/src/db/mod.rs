@@ -120,14 +120,15 @@ impl Db {
         Ok(Self { inner: Arc::new(Inner { store, door: door::Door::default() }) })
     }
 
-    /// The first row, if there is one. For reads by key: on SQLite it runs where it is called.
+    /// The first row, if there is one. For reads by key: on SQLite it runs where it is called, and
+    /// elsewhere all rows that match travel.
     ///
     /// # Errors
     /// Whatever the database says, or [`DbError::Column`].
     pub async fn find<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Option<T>, DbError> {
         let row = match &self.inner.store {
             Store::Sqlite(sqlite) => sqlite.readers.find(sql, params),
-            Store::Server(server) => server.find(sql, params).await,
+            Store::Server(server) => tx::first(server.list(sql, params).await),
         };
         row?.map(|mut row| T::from_row(&mut row)).transpose()
     }

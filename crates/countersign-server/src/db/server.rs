@@ -17,7 +17,7 @@ use super::{DbError, DbOptions, Kind, Row, Sql, Value};
 
 /// An idle connection older than this is asked whether it still lives before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
-/// How many dead connections a transaction tries before it gives up.
+/// How many connections are tried before they are all taken for dead.
 const DEAD_CONNECTIONS: usize = 3;
 
 /// One server's connections, and how long to wait for it.
@@ -137,19 +137,20 @@ impl Server {
         timeout(self.wait, begin).await.unwrap_or_else(|_| Err(too_late()))
     }
 
-    pub(super) async fn find(&self, sql: Sql, params: &[Value]) -> Result<Option<Row>, DbError> {
-        let find = async {
-            let mut lease = self.lease().await?;
-            let row = lease.find(sql, params).await;
-            lease.release(row)
-        };
-        timeout(self.answer, find).await.unwrap_or_else(|_| Err(too_late()))
-    }
-
+    /// Reads rows, on another connection if the first is dead.
     pub(super) async fn list(&self, sql: Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
-        let mut lease = self.lease().await?;
-        let rows = lease.list(sql, params).await;
-        lease.release(rows)
+        let list = async {
+            let mut tries = 1;
+            loop {
+                let mut lease = self.lease().await?;
+                let rows = lease.list(sql, params).await;
+                match lease.release(rows) {
+                    Err(DbError::Unavailable(_)) if tries < DEAD_CONNECTIONS => tries += 1,
+                    rows => return rows,
+                }
+            }
+        };
+        timeout(self.answer, list).await.unwrap_or_else(|_| Err(too_late()))
     }
 
     pub(super) async fn prepare(&self, sql: Sql) -> Result<(), DbError> {
@@ -217,18 +218,6 @@ impl Lease {
             Some(Connection::Postgres(_)) => sql.numbered(),
             _ => sql.text(),
         }
-    }
-
-    pub(super) async fn find(
-        &mut self,
-        sql: Sql,
-        params: &[Value],
-    ) -> Result<Option<Row>, DbError> {
-        let text = self.text(sql);
-        on!(self.connection()?, c => {
-            let row = query(text, params).fetch_optional(&mut **c).await?;
-            row.map(|row| row.values()).transpose()
-        })
     }
 
     pub(super) async fn list(&mut self, sql: Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {

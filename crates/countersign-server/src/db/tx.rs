@@ -93,7 +93,7 @@ impl<'c> Tx<'c> {
         self.usable()?;
         let row = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::find(connection, sql, params),
-            Connection::Server(lease) => lease.find(sql, params).await,
+            Connection::Server(lease) => first(lease.list(sql, params).await),
         };
         self.noting(row)?.map(|mut row| T::from_row(&mut row)).transpose()
     }
@@ -141,6 +141,11 @@ impl<'c> Tx<'c> {
     fn noting<T>(&mut self, result: Result<T, DbError>) -> Result<T, DbError> {
         result.inspect_err(|error| self.failed = Some(error.clone()))
     }
+}
+
+/// The first of the rows.
+pub(super) fn first(rows: Result<Vec<Row>, DbError>) -> Result<Option<Row>, DbError> {
+    rows.map(|rows| rows.into_iter().next())
 }
 
 /// Reads each row as a `T`.

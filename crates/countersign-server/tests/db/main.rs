@@ -4,6 +4,9 @@
 #[macro_use]
 mod database;
 mod basics;
+mod migrations;
+mod sqlite;
+mod writes;
 
 use countersign_server::db::{Db, DbOptions, Kind, Migration};
 use countersign_server::sql;
@@ -26,7 +29,7 @@ sql! {
 /// A database with the table `things`.
 struct Things {
     db: Db,
-    _database: TestDatabase,
+    database: TestDatabase,
 }
 
 impl Things {
@@ -35,7 +38,7 @@ impl Things {
         let options = DbOptions { max_connections: 2, ..DbOptions::new(&database.url) };
         let db = Db::connect(options).await.expect("the database was just created");
         db.apply(SCHEMA).await.expect("an empty database can be migrated");
-        Some(Self { db, _database: database })
+        Some(Self { db, database })
     }
 
     async fn count(&self) -> i64 {
