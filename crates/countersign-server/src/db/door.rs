@@ -205,9 +205,12 @@ async fn attempt<T, E: From<DbError> + AsDbError>(
     let Ok(attempt) = timeout(server.answer_timeout(), run(&mut tx, name, change)).await else {
         return Attempt::failed(too_late());
     };
+    let is_lost = matches!(tx.failed(), Some(DbError::Unavailable(_)));
     let Ok(value) = attempt.result else {
-        if let Ok(Ok(())) = timeout(server.answer_timeout(), lease.raw("ROLLBACK")).await {
-            let _: Result<(), _> = lease.release(Ok(()));
+        if !is_lost
+            && let Ok(Ok(())) = timeout(server.answer_timeout(), lease.raw("ROLLBACK")).await
+        {
+            lease.give_back();
         }
         endings.tell(Ended::RolledBack);
         return attempt;
@@ -222,7 +225,10 @@ async fn commit(server: &Server, mut lease: Lease, endings: &mut Endings) -> Res
     endings.committing();
     let answer = timeout(server.answer_timeout(), lease.raw("COMMIT")).await;
     let (ended, result) = match answer {
-        Ok(Ok(())) => (Ended::Committed, lease.release(Ok(()))),
+        Ok(Ok(())) => {
+            lease.give_back();
+            (Ended::Committed, Ok(()))
+        }
         Ok(Err(error)) => (after_failed_commit(&error), Err(error.into())),
         Err(_) => (Ended::Unknown, Err(too_late())),
     };

@@ -49,9 +49,9 @@ pub struct DbOptions {
     pub url: String,
     /// How many connections to a server at most.
     pub max_connections: u32,
-    /// How long a connection or a lock is waited for.
+    /// How long a connection, a lock or a read by key is waited for.
     pub busy_timeout: Duration,
-    /// How long a server may take to answer; then its connection is closed.
+    /// How long a server may take over a list or a whole write; then its connection is closed.
     pub answer_timeout: Duration,
 }
 
@@ -128,7 +128,7 @@ impl Db {
     pub async fn find<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Option<T>, DbError> {
         let row = match &self.inner.store {
             Store::Sqlite(sqlite) => sqlite.readers.find(sql, params),
-            Store::Server(server) => tx::first(server.list(sql, params).await),
+            Store::Server(server) => server.find(sql, params).await,
         };
         row?.map(|mut row| T::from_row(&mut row)).transpose()
     }

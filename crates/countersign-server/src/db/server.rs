@@ -137,8 +137,22 @@ impl Server {
         timeout(self.wait, begin).await.unwrap_or_else(|_| Err(too_late()))
     }
 
-    /// Reads rows, on another connection if the first is dead.
+    /// The first row, soon or not at all.
+    pub(super) async fn find(&self, sql: Sql, params: &[Value]) -> Result<Option<Row>, DbError> {
+        first(self.rows(self.wait, sql, params).await)
+    }
+
     pub(super) async fn list(&self, sql: Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
+        self.rows(self.answer, sql, params).await
+    }
+
+    /// Reads rows, on another connection if the first is dead.
+    async fn rows(
+        &self,
+        patience: Duration,
+        sql: Sql,
+        params: &[Value],
+    ) -> Result<Vec<Row>, DbError> {
         let list = async {
             let mut tries = 1;
             loop {
@@ -150,7 +164,7 @@ impl Server {
                 }
             }
         };
-        timeout(self.answer, list).await.unwrap_or_else(|_| Err(too_late()))
+        timeout(patience, list).await.unwrap_or_else(|_| Err(too_late()))
     }
 
     pub(super) async fn prepare(&self, sql: Sql) -> Result<(), DbError> {
@@ -184,10 +198,15 @@ pub(super) fn too_late() -> DbError {
     DbError::Unavailable("no answer in time".to_owned())
 }
 
-/// A connection taken from the pool. It is closed, not given back, unless [`Lease::release`] is
+/// A connection taken from the pool. It is closed, not given back, unless [`Lease::give_back`] is
 /// reached: whoever drops a future half-way leaves a transaction or half an answer on it.
 pub(super) struct Lease {
     connection: Option<Connection>,
+}
+
+/// The first of the rows.
+pub(super) fn first(rows: Result<Vec<Row>, DbError>) -> Result<Option<Row>, DbError> {
+    rows.map(|rows| rows.into_iter().next())
 }
 
 impl Drop for Lease {
@@ -201,10 +220,15 @@ impl Drop for Lease {
 }
 
 impl Lease {
+    /// Gives the connection back; it is as it was when it was taken.
+    pub(super) fn give_back(mut self) {
+        drop(self.connection.take());
+    }
+
     /// Gives the connection back, unless the result says that it is not fit for it.
-    pub(super) fn release<T>(mut self, result: Result<T, DbError>) -> Result<T, DbError> {
+    pub(super) fn release<T>(self, result: Result<T, DbError>) -> Result<T, DbError> {
         if !matches!(result, Err(DbError::Unavailable(_))) {
-            drop(self.connection.take());
+            self.give_back();
         }
         result
     }

@@ -2,7 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::server::Lease;
+use super::server::{Lease, first};
 use super::{DbError, FromRow, Row, Sql, Value, sqlite};
 
 /// How a transaction ended.
@@ -90,7 +90,7 @@ impl<'c> Tx<'c> {
         sql: Sql,
         params: &[Value],
     ) -> Result<Option<T>, DbError> {
-        self.usable()?;
+        self.starting()?;
         let row = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::find(connection, sql, params),
             Connection::Server(lease) => first(lease.list(sql, params).await),
@@ -107,7 +107,7 @@ impl<'c> Tx<'c> {
         sql: Sql,
         params: &[Value],
     ) -> Result<Vec<T>, DbError> {
-        self.usable()?;
+        self.starting()?;
         let rows = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::list(connection, sql, params),
             Connection::Server(lease) => lease.list(sql, params).await,
@@ -120,7 +120,7 @@ impl<'c> Tx<'c> {
     /// # Errors
     /// Whatever the database says.
     pub async fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64, DbError> {
-        self.usable()?;
+        self.starting()?;
         let matched = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::execute(connection, sql, params),
             Connection::Server(lease) => lease.execute(sql, params).await,
@@ -134,18 +134,20 @@ impl<'c> Tx<'c> {
         self.endings.waiting.push(Box::new(at_end));
     }
 
-    fn usable(&self) -> Result<(), DbError> {
-        self.failed.clone().map_or(Ok(()), Err)
+    /// Before each statement. Until there is an answer the transaction counts as failed, so that
+    /// a closure that does not wait for it is not committed.
+    fn starting(&mut self) -> Result<(), DbError> {
+        if let Some(error) = &self.failed {
+            return Err(error.clone());
+        }
+        self.failed = Some(DbError::Unavailable("a statement was not waited for".to_owned()));
+        Ok(())
     }
 
     fn noting<T>(&mut self, result: Result<T, DbError>) -> Result<T, DbError> {
-        result.inspect_err(|error| self.failed = Some(error.clone()))
+        self.failed = result.as_ref().err().cloned();
+        result
     }
-}
-
-/// The first of the rows.
-pub(super) fn first(rows: Result<Vec<Row>, DbError>) -> Result<Option<Row>, DbError> {
-    rows.map(|rows| rows.into_iter().next())
 }
 
 /// Reads each row as a `T`.

@@ -9,7 +9,7 @@ use countersign_server::{params, sql};
 use futures::FutureExt as _;
 use parking_lot::Mutex;
 
-use super::{COUNT, FIND, INSERT, LIST, NUMBERS, STATEMENTS, Things, UPDATE};
+use super::{COUNT, FIND, INSERT, LIST, NUMBERS, PAGE, STATEMENTS, Things, UPDATE};
 
 type Thing = (String, Option<i64>, Option<String>);
 
@@ -64,6 +64,14 @@ on_each_database! {
         }
         let ids: Vec<String> = things.db.list(LIST, &[]).await.unwrap();
         assert_eq!(ids, ["A", "Z", "_", "a", "b", "ä"]);
+    }
+
+    async fn a_page_is_as_long_as_asked(things: Things) {
+        for (id, number) in [("a", 1), ("b", 2), ("c", 3), ("d", 4)] {
+            insert(&things.db, id, Some(number), None).await.unwrap();
+        }
+        let ids: Vec<String> = things.db.list(PAGE, &params![1_i64, 2_i64]).await.unwrap();
+        assert_eq!(ids, ["b", "c"]);
     }
 
     async fn a_null_may_come_before_or_after_a_value_in_the_same_statement(things: Things) {

@@ -22,6 +22,7 @@ sql! {
     UPDATE = "UPDATE things SET number = ? WHERE id = ?";
     FIND = "SELECT id, number, note FROM things WHERE id = ?";
     COUNT = "SELECT COUNT(*) FROM things";
+    PAGE = "SELECT id FROM things WHERE number > ? ORDER BY id LIMIT ?";
     LIST = "SELECT id FROM things ORDER BY id";
     NUMBERS = "SELECT number FROM things ORDER BY id";
 }

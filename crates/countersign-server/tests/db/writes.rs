@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use countersign_server::db::{Db, DbError, Ended, Kind, Sql};
@@ -141,9 +142,14 @@ on_each_database! {
         };
         join_all((0..CLIENTS).map(client)).await;
         // Those that nobody waits for go on to their end.
-        while things.db.door().iter().map(|count| count.count).sum::<u64>() < DISCONNECTS as u64 {
+        let ended = || things.db.door().iter().map(|count| count.count).sum::<u64>();
+        for _ in 0..6_000 {
+            if ended() == DISCONNECTS as u64 {
+                break;
+            }
             sleep(Duration::from_millis(5)).await;
         }
+        assert_eq!(ended(), DISCONNECTS as u64, "each goes on without its client");
         let there: BTreeSet<String> =
             things.db.list(LIST, &[]).await.unwrap().into_iter().collect();
         let acknowledged = acknowledged.into_inner();
@@ -156,6 +162,33 @@ on_each_database! {
             Kind::MySql => OPEN_MYSQL,
         };
         assert_eq!(things.db.find::<i64>(open, &[]).await, Ok(Some(0)));
+    }
+
+    async fn a_statement_that_is_not_waited_for_is_not_committed(things: Things) {
+        if things.db.kind() == Kind::Sqlite {
+            return; // It answers at once.
+        }
+        let hasty = Arc::new(AtomicU32::new(0));
+        let mut answered = 0;
+        for round in 0..8 {
+            let count = Arc::clone(&hasty);
+            let written: Result<(), DbError> = things.db.write("hasty", move |tx| {
+                let count = Arc::clone(&count);
+                async move {
+                    let values = params![format!("hasty {round}"), None::<i64>, None::<i64>];
+                    // A server that is quick enough answers at once all the same.
+                    if tx.execute(INSERT, &values).now_or_never().is_none() {
+                        count.fetch_add(1, Ordering::SeqCst);
+                    }
+                    Ok(())
+                }.boxed()
+            }).await;
+            answered += i64::from(written.is_ok());
+            assert_eq!(insert(&things.db, format!("good {round}")).await, Ok(()));
+        }
+        assert!(hasty.load(Ordering::SeqCst) > 0);
+        assert_eq!(answered + i64::from(hasty.load(Ordering::SeqCst)), 8);
+        assert_eq!(things.count().await, 8 + answered);
     }
 
     async fn dead_connections_are_replaced(things: Things) {

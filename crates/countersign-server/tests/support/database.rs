@@ -68,7 +68,15 @@ impl TestDatabase {
             return None;
         };
         let name = format!("countersign_test_{:016x}", Entropy::System.below(u64::MAX));
-        run(&admin, format!("CREATE DATABASE {name}")).await;
+        // Sorted as people sort, so that a column without a collation of its own is noticed.
+        let collation = match kind {
+            Kind::Postgres => {
+                "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C' \
+                 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+            }
+            _ => "COLLATE utf8mb4_general_ci",
+        };
+        run(&admin, format!("CREATE DATABASE {name} {collation}")).await;
         let mut url = url::Url::parse(&admin).expect("the server's URL is one");
         url.set_path(&name);
         Some(Self { url: url.into(), place: Place::Server { admin, name } })
