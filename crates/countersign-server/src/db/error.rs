@@ -1,0 +1,157 @@
+//! What can go wrong in the database, as callers need to tell it apart.
+
+use rusqlite::ErrorCode;
+use sqlx::error::ErrorKind;
+
+/// A failure of the database, or of what it was asked.
+///
+/// It carries no value of a row: MySQL quotes them in its messages, and this ends in logs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DbError {
+    /// A row with this key exists already.
+    #[error("a row with this key exists already")]
+    Unique,
+    /// A serialization failure, a deadlock or a busy file: the same change may succeed next time.
+    #[error("the change ran into another one: {0}")]
+    Conflict(String),
+    /// No connection, no room, or no answer in time. A write that ends so may have been done.
+    #[error("the database is unavailable: {0}")]
+    Unavailable(String),
+    /// A closure given to `write` waited for something that is not its transaction.
+    #[error("the write `{name}` waits for something other than its transaction")]
+    Pending {
+        /// The name given to `write`.
+        name: &'static str,
+    },
+    /// A closure given to `write` panicked; nothing of it was kept.
+    #[error("the write `{name}` panicked")]
+    Panicked {
+        /// The name given to `write`.
+        name: &'static str,
+    },
+    /// A row does not have the columns that were asked of it.
+    #[error("column {index} is not {expected}")]
+    Column {
+        /// The column's place in the row, from 0.
+        index: usize,
+        /// What was asked for.
+        expected: &'static str,
+    },
+    /// The database refused a statement.
+    #[error("the database refused a statement ({code}): {message}")]
+    Statement {
+        /// SQLSTATE, MySQL's error number, or SQLite's extended code.
+        code: String,
+        /// The database's own words.
+        message: String,
+    },
+    /// The URL does not say which database, or names one that cannot serve.
+    #[error("{0}")]
+    Configuration(String),
+    /// The schema is not one that this binary can bring up to date.
+    #[error("{0}")]
+    Schema(String),
+}
+
+impl DbError {
+    /// Whether an insert met a row with the same key.
+    pub fn is_unique(&self) -> bool {
+        matches!(self, Self::Unique)
+    }
+
+    /// Whether the same change may succeed if it is run again.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Conflict(_))
+    }
+
+    /// Whether the database could not be had, so that the caller answers 503.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Unavailable(_) | Self::Conflict(_))
+    }
+}
+
+/// An error that may have come from the database, so that `write` can tell what to retry.
+pub trait AsDbError {
+    /// The database's error inside, where there is one.
+    fn as_db_error(&self) -> Option<&DbError>;
+}
+
+impl AsDbError for DbError {
+    fn as_db_error(&self) -> Option<&DbError> {
+        Some(self)
+    }
+}
+
+impl From<rusqlite::Error> for DbError {
+    fn from(error: rusqlite::Error) -> Self {
+        let message = error.to_string();
+        let rusqlite::Error::SqliteFailure(failure, _) = error else {
+            return Self::Statement { code: "sqlite".to_owned(), message };
+        };
+        match (failure.code, failure.extended_code) {
+            (
+                ErrorCode::ConstraintViolation,
+                rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE
+                | rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY
+                | rusqlite::ffi::SQLITE_CONSTRAINT_ROWID,
+            ) => Self::Unique,
+            (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Self::Conflict(message),
+            (
+                ErrorCode::DiskFull
+                | ErrorCode::SystemIoFailure
+                | ErrorCode::OutOfMemory
+                | ErrorCode::CannotOpen
+                | ErrorCode::ReadOnly
+                | ErrorCode::FileLockingProtocolFailed
+                | ErrorCode::OperationInterrupted,
+                _,
+            ) => Self::Unavailable(message),
+            (_, code) => Self::Statement { code: code.to_string(), message },
+        }
+    }
+}
+
+impl From<sqlx::Error> for DbError {
+    fn from(error: sqlx::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            sqlx::Error::Database(refusal) => match refusal.kind() {
+                ErrorKind::UniqueViolation => Self::Unique,
+                _ => refused(&server_code(refusal.as_ref()), refusal.message().to_owned()),
+            },
+            sqlx::Error::Configuration(_) => Self::Configuration(message),
+            sqlx::Error::Io(_)
+            | sqlx::Error::Tls(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::PoolClosed
+            | sqlx::Error::WorkerCrashed => Self::Unavailable(message),
+            _ => Self::Statement { code: "sqlx".to_owned(), message },
+        }
+    }
+}
+
+/// PostgreSQL's SQLSTATE, or MySQL's error number, which says more than its SQLSTATE.
+pub(super) fn server_code(refusal: &dyn sqlx::error::DatabaseError) -> String {
+    match refusal.try_downcast_ref::<sqlx::mysql::MySqlDatabaseError>() {
+        Some(mysql) => mysql.number().to_string(),
+        None => refusal.code().unwrap_or_default().into_owned(),
+    }
+}
+
+/// Sorts a server's refusal: SQLSTATE has five characters, MySQL's numbers have four.
+fn refused(code: &str, message: String) -> DbError {
+    match code {
+        "40001" | "40P01" | "1213" | "1020" => DbError::Conflict(message),
+        // A lock not given in time, a cancelled statement, a standby, a full disk, a shutdown.
+        "55P03" | "57014" | "25006" | "1205" | "1290" | "1836" | "1021" | "1114" | "1040"
+        | "1053" | "1158" | "1159" | "1160" | "1161" | "1317" | "3024" | "1969" => {
+            DbError::Unavailable(message)
+        }
+        _ if code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2]) => {
+            DbError::Unavailable(message)
+        }
+        _ => DbError::Statement { code: code.to_owned(), message },
+    }
+}

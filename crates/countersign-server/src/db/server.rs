@@ -1,0 +1,277 @@
+//! PostgreSQL and MySQL/MariaDB, through sqlx's pools.
+
+use std::time::Duration;
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::pool::{PoolConnection, PoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::query::Query;
+use sqlx::{
+    AssertSqlSafe, Connection as _, Database, Encode, Executor as _, MySql, MySqlPool, PgPool,
+    Postgres, SqlSafeStr as _, Type,
+};
+use tokio::time::timeout;
+
+use super::columns::Columns;
+use super::{DbError, DbOptions, Kind, Row, Sql, Value};
+
+/// An idle connection older than this is asked whether it still lives before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// How many connections are tried before they are all taken for dead.
+const DEAD_CONNECTIONS: usize = 3;
+
+/// One server's connections, and how long to wait for it.
+pub(super) struct Server {
+    pool: Pool,
+    wait: Duration,
+    answer: Duration,
+}
+
+enum Pool {
+    Postgres(PgPool),
+    MySql(MySqlPool),
+}
+
+enum Connection {
+    Postgres(PoolConnection<Postgres>),
+    MySql(PoolConnection<MySql>),
+}
+
+/// The same work on either server's connection.
+macro_rules! on {
+    ($connection:expr, $bound:ident => $work:expr) => {
+        match $connection {
+            Connection::Postgres($bound) => $work,
+            Connection::MySql($bound) => $work,
+        }
+    };
+}
+
+impl Server {
+    pub(super) async fn postgres(options: &DbOptions) -> Result<Self, DbError> {
+        let connect: PgConnectOptions = options.url.parse()?;
+        // A lock is waited for no longer than a connection; a node that died in a transaction
+        // does not keep its locks.
+        let settings = format!(
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+             SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+            options.busy_timeout.as_millis(),
+            options.answer_timeout.as_millis(),
+        );
+        let pool = pool_options::<Postgres>(PgPoolOptions::new(), options)
+            .after_connect(move |connection, _| {
+                let settings = AssertSqlSafe(settings.clone());
+                Box::pin(async move { connection.execute(settings).await.map(drop) })
+            })
+            .before_acquire(|connection, state| {
+                Box::pin(async move {
+                    if state.idle_for > TRUSTED_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            });
+        Ok(Self::new(Pool::Postgres(pool.connect_with(connect).await?), options))
+    }
+
+    pub(super) async fn mysql(options: &DbOptions) -> Result<Self, DbError> {
+        let connect: MySqlConnectOptions = options.url.parse()?;
+        let connect = connect.charset("utf8mb4").collation("utf8mb4_bin");
+        // Without STRICT_ALL_TABLES a text that is too long is cut and kept.
+        let settings = format!(
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+             SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
+             SESSION innodb_lock_wait_timeout = {}",
+            options.busy_timeout.as_secs().max(1),
+        );
+        let pool = pool_options::<MySql>(MySqlPoolOptions::new(), options)
+            .after_connect(move |connection, _| {
+                let settings = AssertSqlSafe(settings.clone());
+                Box::pin(async move { connection.execute(settings).await.map(drop) })
+            })
+            .before_acquire(|connection, state| {
+                Box::pin(async move {
+                    if state.idle_for > TRUSTED_IDLE {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            });
+        Ok(Self::new(Pool::MySql(pool.connect_with(connect).await?), options))
+    }
+
+    fn new(pool: Pool, options: &DbOptions) -> Self {
+        Self { pool, wait: options.busy_timeout, answer: options.answer_timeout }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self.pool {
+            Pool::Postgres(_) => Kind::Postgres,
+            Pool::MySql(_) => Kind::MySql,
+        }
+    }
+
+    /// A connection, for as long as the caller keeps it.
+    pub(super) async fn lease(&self) -> Result<Lease, DbError> {
+        let connection = match &self.pool {
+            Pool::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Pool::MySql(pool) => Connection::MySql(pool.acquire().await?),
+        };
+        Ok(Lease { connection: Some(connection) })
+    }
+
+    /// A connection in a transaction. Nothing has been done on it yet, so that a dead one, as all
+    /// are once after the server was restarted, costs only another try.
+    pub(super) async fn begin(&self) -> Result<Lease, DbError> {
+        let begin = async {
+            let mut last = None;
+            for _ in 0..DEAD_CONNECTIONS {
+                let mut lease = self.lease().await?;
+                match lease.raw("BEGIN").await {
+                    Ok(()) => return Ok(lease),
+                    Err(error) => last = Some(error),
+                }
+            }
+            Err(last.map_or_else(too_late, DbError::from))
+        };
+        timeout(self.wait, begin).await.unwrap_or_else(|_| Err(too_late()))
+    }
+
+    /// The first row, soon or not at all.
+    pub(super) async fn find(&self, sql: Sql, params: &[Value]) -> Result<Option<Row>, DbError> {
+        first(self.rows(self.wait, sql, params).await)
+    }
+
+    pub(super) async fn list(&self, sql: Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
+        self.rows(self.answer, sql, params).await
+    }
+
+    /// Reads rows, on another connection if the first is dead.
+    async fn rows(
+        &self,
+        patience: Duration,
+        sql: Sql,
+        params: &[Value],
+    ) -> Result<Vec<Row>, DbError> {
+        let list = async {
+            let mut tries = 1;
+            loop {
+                let mut lease = self.lease().await?;
+                let rows = lease.list(sql, params).await;
+                match lease.release(rows) {
+                    Err(DbError::Unavailable(_)) if tries < DEAD_CONNECTIONS => tries += 1,
+                    rows => return rows,
+                }
+            }
+        };
+        timeout(patience, list).await.unwrap_or_else(|_| Err(too_late()))
+    }
+
+    pub(super) async fn prepare(&self, sql: Sql) -> Result<(), DbError> {
+        let mut lease = self.lease().await?;
+        let text = lease.text(sql);
+        let prepared =
+            on!(lease.connection()?, c => c.prepare(text.into_sql_str()).await.map(drop));
+        lease.release(prepared.map_err(DbError::from))
+    }
+
+    /// How long a statement may take.
+    pub(super) fn answer_timeout(&self) -> Duration {
+        self.answer
+    }
+
+    pub(super) async fn close(&self) {
+        match &self.pool {
+            Pool::Postgres(pool) => pool.close().await,
+            Pool::MySql(pool) => pool.close().await,
+        }
+    }
+}
+
+fn pool_options<DB: Database>(pool: PoolOptions<DB>, options: &DbOptions) -> PoolOptions<DB> {
+    pool.max_connections(options.max_connections)
+        .acquire_timeout(options.busy_timeout)
+        .test_before_acquire(false)
+}
+
+pub(super) fn too_late() -> DbError {
+    DbError::Unavailable("no answer in time".to_owned())
+}
+
+/// A connection taken from the pool. It is closed, not given back, unless [`Lease::give_back`] is
+/// reached: whoever drops a future half-way leaves a transaction or half an answer on it.
+pub(super) struct Lease {
+    connection: Option<Connection>,
+}
+
+/// The first of the rows.
+pub(super) fn first(rows: Result<Vec<Row>, DbError>) -> Result<Option<Row>, DbError> {
+    rows.map(|rows| rows.into_iter().next())
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        match self.connection.take() {
+            Some(Connection::Postgres(connection)) => drop(connection.detach()),
+            Some(Connection::MySql(connection)) => drop(connection.detach()),
+            None => {}
+        }
+    }
+}
+
+impl Lease {
+    /// Gives the connection back; it is as it was when it was taken.
+    pub(super) fn give_back(mut self) {
+        drop(self.connection.take());
+    }
+
+    /// Gives the connection back, unless the result says that it is not fit for it.
+    pub(super) fn release<T>(self, result: Result<T, DbError>) -> Result<T, DbError> {
+        if !matches!(result, Err(DbError::Unavailable(_))) {
+            self.give_back();
+        }
+        result
+    }
+
+    fn connection(&mut self) -> Result<&mut Connection, DbError> {
+        self.connection.as_mut().ok_or_else(too_late)
+    }
+
+    fn text(&self, sql: Sql) -> &'static str {
+        match self.connection {
+            Some(Connection::Postgres(_)) => sql.numbered(),
+            _ => sql.text(),
+        }
+    }
+
+    pub(super) async fn list(&mut self, sql: Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
+        let text = self.text(sql);
+        on!(self.connection()?, c => {
+            let rows = query(text, params).fetch_all(&mut **c).await?;
+            rows.iter().map(Columns::values).collect()
+        })
+    }
+
+    pub(super) async fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64, DbError> {
+        let text = self.text(sql);
+        on!(self.connection()?, c => {
+            Ok(query(text, params).execute(&mut **c).await?.rows_affected())
+        })
+    }
+
+    /// Runs a statement without placeholders, unprepared.
+    pub(super) async fn raw(&mut self, text: &str) -> Result<(), sqlx::Error> {
+        let Some(connection) = &mut self.connection else {
+            return Err(sqlx::Error::PoolClosed);
+        };
+        let text = AssertSqlSafe(text.to_owned());
+        on!(connection, c => sqlx::raw_sql(text).execute(&mut **c).await.map(drop))
+    }
+}
+
+fn query<DB: Database>(text: &'static str, params: &[Value]) -> Query<'static, DB, DB::Arguments>
+where
+    Value: Type<DB> + for<'q> Encode<'q, DB>,
+{
+    params.iter().fold(sqlx::query(text), Query::bind)
+}
