@@ -1,7 +1,7 @@
 CREATE TABLE sessions (
-    id KEY(36) NOT NULL PRIMARY KEY,
-    user_id KEY(36) NOT NULL,
-    channel KEY(32) NOT NULL,
+    id VARCHAR(36) NOT NULL PRIMARY KEY,
+    user_id VARCHAR(36) NOT NULL,
+    channel VARCHAR(32) NOT NULL,
     amr VARCHAR(100) NOT NULL,
     started_at BIGINT NOT NULL,
     last_seen_at BIGINT NOT NULL,
@@ -16,5 +16,5 @@ CREATE TABLE sessions (
     agent VARCHAR(400),
     device VARCHAR(200),
     ended_at BIGINT,
-    end_reason KEY(32)
+    end_reason VARCHAR(32)
 )

@@ -1,5 +1,5 @@
 CREATE TABLE revocations (
-    subject KEY(100) NOT NULL PRIMARY KEY,
-    reason KEY(32) NOT NULL,
+    subject VARCHAR(100) NOT NULL PRIMARY KEY,
+    reason VARCHAR(32) NOT NULL,
     until BIGINT NOT NULL
 )

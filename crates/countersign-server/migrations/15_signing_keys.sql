@@ -1,6 +1,6 @@
 CREATE TABLE signing_keys (
-    kid KEY(64) NOT NULL PRIMARY KEY,
-    algorithm KEY(16) NOT NULL,
+    kid VARCHAR(64) NOT NULL PRIMARY KEY,
+    algorithm VARCHAR(16) NOT NULL,
     sealed VARCHAR(8000) NOT NULL,
     published_at BIGINT NOT NULL,
     activates_at BIGINT NOT NULL,

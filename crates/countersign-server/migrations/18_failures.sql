@@ -1,5 +1,5 @@
 CREATE TABLE failures (
-    subject KEY(64) NOT NULL PRIMARY KEY,
+    subject VARCHAR(64) NOT NULL PRIMARY KEY,
     failures BIGINT NOT NULL,
     last_at BIGINT NOT NULL,
     noted_at BIGINT NOT NULL,

@@ -1,4 +1,4 @@
 CREATE TABLE settings (
-    name KEY(64) NOT NULL PRIMARY KEY,
+    name VARCHAR(64) NOT NULL PRIMARY KEY,
     value VARCHAR(1000) NOT NULL
 )

@@ -1,4 +1,4 @@
 CREATE TABLE counters (
-    name KEY(64) NOT NULL PRIMARY KEY,
+    name VARCHAR(64) NOT NULL PRIMARY KEY,
     value BIGINT NOT NULL
 )

@@ -1,5 +1,5 @@
 CREATE TABLE nodes (
-    id KEY(36) NOT NULL PRIMARY KEY,
+    id VARCHAR(36) NOT NULL PRIMARY KEY,
     started_at BIGINT NOT NULL,
     seen_at BIGINT NOT NULL,
     ended_at BIGINT

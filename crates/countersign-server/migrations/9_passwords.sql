@@ -1,6 +1,6 @@
 CREATE TABLE passwords (
-    user_id KEY(36) NOT NULL,
-    form KEY(16) NOT NULL,
+    user_id VARCHAR(36) NOT NULL,
+    form VARCHAR(16) NOT NULL,
     hash VARCHAR(1000) NOT NULL,
     changed_at BIGINT NOT NULL,
     PRIMARY KEY (user_id, form),

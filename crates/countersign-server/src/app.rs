@@ -1,1 +1,378 @@
-//!
+//! Everything a request or a command needs, put together once at start.
+
+use std::io;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_lc_rs::hmac;
+use countersign::{Profile, Verifier};
+use futures::future::BoxFuture;
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::audit::Audit;
+use crate::clock::{Clock, Time};
+use crate::config::Config;
+use crate::db::{Db, DbError, DbOptions, Tx};
+use crate::entropy::Entropy;
+use crate::error::{Error, Result};
+use crate::keys::{Keys, Sealing};
+use crate::node::{self, Node};
+use crate::numbers::Numbers;
+use crate::operations::{Caller, Terms};
+use crate::password::{HashLane, LaneError, LaneOptions};
+use crate::refresh_token::RefreshTokens;
+use crate::secrets::{MasterSecret, SecretError, SecretSource, prepare_data_dir};
+use crate::tables::setting;
+use crate::uses::Uses;
+
+/// How many good tokens a verifier remembers, so that their signatures are not checked again.
+const REMEMBERED_TOKENS: usize = 100_000;
+
+/// The channel of sessions that were begun through the native API.
+pub const NATIVE: &str = "native";
+
+/// Everything a request or a command needs. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Parts>);
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// What the operator set.
+    pub config: Config,
+    /// The time.
+    pub clock: Clock,
+    /// The randomness.
+    pub entropy: Entropy,
+    /// The database.
+    pub db: Db,
+    /// This process among the others.
+    pub node: Node,
+    /// The native signing keys.
+    pub keys: Keys,
+    /// The one way to hash passwords.
+    pub lane: HashLane,
+    /// The native access tokens' verifier.
+    pub verifier: Verifier,
+    pub(crate) sealing: Sealing,
+    pub(crate) master: Arc<MasterSecret>,
+    pub(crate) refresh_tokens: RefreshTokens,
+    pub(crate) csrf_key: hmac::Key,
+    pub(crate) failure_key: hmac::Key,
+    pub(crate) numbers: Numbers,
+    pub(crate) uses: Uses,
+    pub(crate) audit: Audit,
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// What an [`App`] is built from.
+pub struct Setup {
+    /// What the operator set.
+    pub config: Config,
+    /// The value of [`crate::secrets::VARIABLE`], if it is set.
+    pub master_secret: Option<SecretString>,
+    /// The time.
+    pub clock: Clock,
+    /// The randomness.
+    pub entropy: Entropy,
+    /// The longest life that an access token of a dialect may have; zero without dialects.
+    pub dialects_access_ttl: Duration,
+    /// Whether this is a command that runs beside servers, and takes of everything as little as it
+    /// needs.
+    pub command: bool,
+}
+
+/// Why the server or a command does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The master secret or the data folder.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// The database cannot be reached, or holds what this version does not know.
+    #[error("database.url: {0}")]
+    Db(#[from] DbError),
+    /// The master secret is not the one that this database was set up with.
+    #[error(
+        "master_secret_file: this is not the master secret that the database was set up with; \
+         give that one, or name it in master_secret_previous_file to change it"
+    )]
+    OtherMasterSecret,
+    /// The hash lane.
+    #[error("passwords: {0}")]
+    Lane(#[from] LaneError),
+    /// The audit file.
+    #[error("audit.file: {0}")]
+    Audit(io::Error),
+    /// Something else that start-up does.
+    #[error(transparent)]
+    Operation(#[from] Error),
+}
+
+/// What start-up found worth telling.
+#[derive(Debug, Default)]
+pub struct Notices {
+    /// What the operator should change.
+    pub warnings: Vec<String>,
+    /// Whether this start made the master secret, and where it lies.
+    pub created: Option<std::path::PathBuf>,
+}
+
+struct Opened {
+    db: Db,
+    master: Arc<MasterSecret>,
+    previous: Option<Arc<MasterSecret>>,
+    notices: Notices,
+}
+
+impl App {
+    /// Opens the database, finds the secrets, joins the other nodes and makes sure that there is a
+    /// key to sign with.
+    pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
+        let Opened { db, master, previous, notices } = open(&setup).await?;
+        let Setup { config, clock, entropy, command, dialects_access_ttl, .. } = setup;
+        let now = clock.now();
+        raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
+        let id = entropy.uuid(now).to_string();
+        let node =
+            Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
+        let sealing = Sealing::new(master.clone(), previous.clone());
+        let keys = Keys::load(db.clone(), sealing.clone(), now).await?;
+        node.on_keys_changed({
+            let keys = keys.clone();
+            move || keys.mark_changed()
+        });
+        let key = |label: &str| hmac::Key::new(hmac::HMAC_SHA256, &*master.derive(label));
+        let refresh_tokens = RefreshTokens::new(
+            &*master.derive("refresh"),
+            previous.map(|previous| previous.derive("refresh")).as_deref().map(<[u8; 32]>::as_slice),
+        );
+        let audit = match config.audit_file() {
+            Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
+            None => Audit::default(),
+        };
+        let app = Self(Arc::new(Parts {
+            lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
+            verifier: verifier(&config, &keys),
+            csrf_key: key("csrf"),
+            failure_key: key("failures"),
+            numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
+            uses: Uses::default(),
+            config,
+            clock,
+            entropy,
+            db,
+            node,
+            keys,
+            sealing,
+            master,
+            refresh_tokens,
+            audit,
+        }));
+        app.prepare_keys(&Caller::command(now)).await?;
+        Ok((app, notices))
+    }
+
+    /// The terms of sessions that are begun through the native API.
+    pub fn native_terms(&self) -> Terms {
+        let sessions = &self.config.sessions;
+        Terms {
+            channel: NATIVE.to_owned(),
+            idle_ttl: sessions.refresh_ttl,
+            absolute_ttl: sessions.absolute_ttl,
+        }
+    }
+
+    /// Does `change` through the one door for writes; it may run several times.
+    pub async fn write<T, J>(
+        &self,
+        name: &'static str,
+        job: impl Into<Arc<J>>,
+        change: impl for<'t> Fn(&'t mut Tx<'_>, App, Arc<J>) -> BoxFuture<'t, Result<T>> + Send + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        J: Send + Sync + 'static,
+    {
+        let (app, job) = (self.clone(), job.into());
+        self.db.write(name, move |tx| change(tx, app.clone(), job.clone())).await
+    }
+
+    /// Learns all that other nodes committed before this call.
+    pub async fn catch_up(&self) -> Result<()> {
+        self.node.catch_up().await?;
+        self.keys.settle(self.clock.now()).await
+    }
+
+    /// A token named a key that this node does not know: looks once, however many ask.
+    pub(crate) async fn nudge(&self, now: Time) {
+        let looked = match self.node.nudge().await {
+            Ok(()) => self.keys.settle(now).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = looked {
+            tracing::warn!(%error, "cannot look for a key that a token names");
+        }
+    }
+
+    /// What a server does beside answering: learns what other nodes changed, says that it lives,
+    /// writes which tokens were used, and removes what is over. Runs until it is dropped.
+    pub async fn attend(&self) {
+        tokio::join!(self.follow(), self.write_uses(), self.clean());
+    }
+
+    async fn follow(&self) {
+        let mut ticks = ticks(node::INTERVAL);
+        loop {
+            ticks.tick().await;
+            let followed = match self.catch_up().await {
+                Ok(()) => self.node.heartbeat().await.map_err(Error::from),
+                failed => failed,
+            };
+            if let Err(error) = followed {
+                tracing::warn!(%error, "cannot read what other nodes changed");
+            }
+        }
+    }
+
+    async fn write_uses(&self) {
+        let mut ticks = ticks(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.flush_uses().await {
+                tracing::warn!(%error, "cannot write which sessions are in use");
+            }
+        }
+    }
+
+    async fn clean(&self) {
+        let mut ticks = ticks(Duration::from_mins(10));
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.purge(self.clock.now()).await {
+                tracing::warn!(%error, "cannot remove what is over");
+            }
+        }
+    }
+
+    /// Ends in good order: what was noted is written, the others know, the files are complete.
+    pub async fn shut_down(&self) -> Result<()> {
+        self.flush_uses().await?;
+        self.node.leave().await?;
+        self.audit.flush();
+        self.db.close().await;
+        Ok(())
+    }
+}
+
+fn ticks(interval: Duration) -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks
+}
+
+fn verifier(config: &Config, keys: &Keys) -> Verifier {
+    Verifier::new(Profile::ACCESS, keys.ring())
+        .issuer(config.issuer())
+        .audience(config.audience())
+        .leeway(config.tokens.leeway)
+        .remember(REMEMBERED_TOKENS)
+}
+
+fn lane_options(config: &Config, command: bool) -> LaneOptions {
+    let passwords = &config.passwords;
+    LaneOptions {
+        lanes: if command { 1 } else { passwords.lanes },
+        queue: passwords.queue,
+        memory_kib: passwords.memory_kib,
+        iterations: passwords.iterations,
+        parallelism: passwords.parallelism,
+    }
+}
+
+async fn open(setup: &Setup) -> Result<Opened, StartError> {
+    let Setup { config, entropy, .. } = setup;
+    let mut notices = Notices { warnings: config.warnings(), created: None };
+    notices.warnings.extend(prepare_data_dir(&config.data_dir)?);
+    let mut options = DbOptions::new(config.database_url().expose_secret());
+    options.max_connections = config.database.max_connections;
+    let db = Db::connect(options).await?;
+    db.migrate().await?;
+    for warning in db.durability().await? {
+        notices.warnings.push(warning.to_string());
+    }
+    let check = setting::find(&db, setting::MASTER_CHECK).await?;
+    let may_create = config.database_is_in_data_dir() && check.is_none();
+    let (master, source) =
+        MasterSecret::load_or_create(config, setup.master_secret.as_ref(), may_create, entropy)?;
+    let previous = MasterSecret::load_previous(config)?;
+    check_master(&db, check, &master, previous.as_ref()).await?;
+    if let SecretSource::Created(path) = source {
+        notices.created = Some(path);
+    }
+    Ok(Opened { db, master: Arc::new(master), previous: previous.map(Arc::new), notices })
+}
+
+/// A node with another master secret would neither open the keys nor know anybody's refresh token.
+async fn check_master(
+    db: &Db,
+    check: Option<String>,
+    master: &MasterSecret,
+    previous: Option<&MasterSecret>,
+) -> Result<(), StartError> {
+    let value = master.check_value();
+    match check {
+        Some(known) if known == value => return Ok(()),
+        Some(known) if previous.is_none_or(|previous| previous.check_value() != known) => {
+            return Err(StartError::OtherMasterSecret);
+        }
+        _ => {}
+    }
+    let written = value.clone();
+    let put: Result<(), DbError> = db
+        .write("master_check", move |tx| {
+            let value = written.clone();
+            Box::pin(async move { setting::put(tx, setting::MASTER_CHECK, &value).await })
+        })
+        .await;
+    match put {
+        // Another first start was quicker; its secret is the one, then.
+        Err(error) if error.is_unique() => {
+            let known = setting::find(db, setting::MASTER_CHECK).await?;
+            if known.is_some_and(|known| known == value) {
+                Ok(())
+            } else {
+                Err(StartError::OtherMasterSecret)
+            }
+        }
+        put => Ok(put?),
+    }
+}
+
+/// Revocations must be remembered for the longest life that a token of any node may have.
+async fn raise_longest_access_ttl(db: &Db, longest: Duration) -> Result<(), DbError> {
+    let longest = longest.as_secs();
+    let raised: Result<(), DbError> = db
+        .write("longest_access_ttl", move |tx| {
+            Box::pin(async move {
+                let known = setting::find_in(tx, setting::LONGEST_ACCESS_TTL).await?;
+                let known = known.and_then(|text| text.parse::<u64>().ok());
+                if known.is_none_or(|known| known < longest) {
+                    setting::put(tx, setting::LONGEST_ACCESS_TTL, &longest.to_string()).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    match raised {
+        // Another first start was quicker: this one has a row to compare with now.
+        Err(error) if error.is_unique() => Box::pin(raise_longest_access_ttl(db, Duration::from_secs(longest))).await,
+        raised => raised,
+    }
+}

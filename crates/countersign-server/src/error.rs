@@ -104,16 +104,12 @@ impl From<Overloaded> for Error {
 
 impl Error {
     /// An identifier that came in the member `field` and cannot be accepted.
-    pub fn identifier(field: &'static str, invalid: &InvalidIdentifier) -> Self {
-        Self::Invalid {
-            field,
-            reason: "invalid_identifier",
-            message: Cow::Owned(invalid.to_string()),
-        }
+    pub fn identifier(field: &'static str, invalid: InvalidIdentifier) -> Self {
+        Self::Invalid { field, reason: invalid.reason(), message: invalid.to_string().into() }
     }
 
     /// A password that came in the member `field` and cannot be accepted.
-    pub fn password(field: &'static str, invalid: &InvalidPassword) -> Self {
-        Self::Invalid { field, reason: invalid.reason(), message: Cow::Owned(invalid.to_string()) }
+    pub fn password(field: &'static str, invalid: InvalidPassword) -> Self {
+        Self::Invalid { field, reason: invalid.reason(), message: invalid.to_string().into() }
     }
 }

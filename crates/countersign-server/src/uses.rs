@@ -2,14 +2,21 @@
 //! predecessor that comes again is told from a lost answer.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use futures::FutureExt as _;
 use parking_lot::Mutex;
 use uuid::Uuid;
 
+use crate::app::App;
 use crate::clock::Time;
+use crate::error::Result;
+use crate::tables::session;
 
 /// How many sessions are remembered; beyond it those already written are forgotten.
 const CAPACITY: usize = 100_000;
+/// How many are written in one change.
+const BATCH: usize = 100;
 
 /// The highest generation seen of each session, and whether the database knows.
 #[derive(Default)]
@@ -64,6 +71,32 @@ impl Uses {
         for (id, ..) in taken {
             if let Some(known) = uses.get_mut(id) {
                 known.written = false;
+            }
+        }
+    }
+}
+
+impl App {
+    /// Writes which generations were used, in small changes.
+    pub(crate) async fn flush_uses(&self) -> Result<()> {
+        loop {
+            let taken = self.uses.take_unwritten(BATCH);
+            if taken.is_empty() {
+                return Ok(());
+            }
+            let job = Arc::new(taken);
+            let written = self.write("note_uses", job.clone(), |tx, _app, job| {
+                async move {
+                    for (session_id, generation, at) in &*job {
+                        session::note_use(tx, &session_id.to_string(), *generation, *at).await?;
+                    }
+                    Ok(())
+                }
+                .boxed()
+            });
+            if let Err(error) = written.await {
+                self.uses.take_back(&job);
+                return Err(error);
             }
         }
     }

@@ -2,6 +2,7 @@
 //! written is said in [`migrate`](super::Migration).
 
 use super::Migration;
+use crate::migration;
 
 /// `migration!("7_name.sql")`: the file of that name in `migrations/`.
 #[macro_export]
@@ -15,7 +16,27 @@ macro_rules! migration {
 }
 
 /// Every migration, oldest first.
-pub const MIGRATIONS: &[Migration] = &[];
+pub const MIGRATIONS: &[Migration] = &[
+    migration!("1_settings.sql"),
+    migration!("2_counters.sql"),
+    migration!("3_nodes.sql"),
+    migration!("4_changes.sql"),
+    migration!("5_changes_until.sql"),
+    migration!("6_users.sql"),
+    migration!("7_identifiers.sql"),
+    migration!("8_identifiers_user.sql"),
+    migration!("9_passwords.sql"),
+    migration!("10_sessions.sql"),
+    migration!("11_sessions_user.sql"),
+    migration!("12_sessions_expiry.sql"),
+    migration!("13_revocations.sql"),
+    migration!("14_revocations_until.sql"),
+    migration!("15_signing_keys.sql"),
+    migration!("16_events.sql"),
+    migration!("17_events_user.sql"),
+    migration!("18_failures.sql"),
+    migration!("19_failures_last.sql"),
+];
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! Values and rows: text, 64-bit integers and nothing, whichever database they came from.
 
+use std::time::Duration;
+
 use crate::clock::Time;
 use crate::db::DbError;
 
@@ -36,6 +38,13 @@ impl From<u64> for Value {
     /// Counters live in 64-bit signed columns; what is beyond them stays at the end.
     fn from(number: u64) -> Self {
         Self::Int(i64::try_from(number).unwrap_or(i64::MAX))
+    }
+}
+
+/// As milliseconds.
+impl From<Duration> for Value {
+    fn from(duration: Duration) -> Self {
+        Self::Int(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
     }
 }
 
@@ -128,6 +137,14 @@ impl FromValue for u64 {
 
     fn from_value(value: Value) -> Option<Self> {
         i64::from_value(value)?.try_into().ok()
+    }
+}
+
+impl FromValue for Duration {
+    const EXPECTED: &'static str = u64::EXPECTED;
+
+    fn from_value(value: Value) -> Option<Self> {
+        u64::from_value(value).map(Duration::from_millis)
     }
 }
 

@@ -1,1 +1,16 @@
-//!
+//! What goes over the wire: requests become operations, outcomes become responses. Axum is known
+//! here and nowhere else.
+
+pub mod address;
+pub mod caller;
+pub mod cookies;
+pub mod csrf;
+pub mod dialects;
+pub mod error;
+pub mod identity;
+pub mod json;
+pub mod layers;
+pub mod native;
+pub mod problem;
+pub mod router;
+pub mod server;

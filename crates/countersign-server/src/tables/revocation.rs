@@ -79,13 +79,16 @@ impl FromRow for Revocation {
     fn from_row(row: &mut Row) -> Result<Self, DbError> {
         let subject: String = row.take()?;
         let reason: String = row.take()?;
-        let unreadable = || DbError::unreadable("revocations");
         Ok(Self {
-            subject: subject.parse().map_err(|()| unreadable())?,
-            reason: reason.parse().map_err(|_| unreadable())?,
+            subject: subject.parse().map_err(|()| unreadable(0, "the subject of a revocation"))?,
+            reason: reason.parse().map_err(|_| unreadable(1, "a reason"))?,
             until: row.take()?,
         })
     }
+}
+
+fn unreadable(index: usize, expected: &'static str) -> DbError {
+    DbError::Column { index, expected }
 }
 
 sql! {

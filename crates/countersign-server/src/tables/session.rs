@@ -74,7 +74,7 @@ impl FromRow for Session {
             amr: row.take()?,
             started_at: row.take()?,
             last_seen_at: row.take()?,
-            idle_ttl: Duration::from_millis(row.take()?),
+            idle_ttl: row.take()?,
             idle_expires_at: row.take()?,
             expires_at: row.take()?,
             rotation: Rotation {
@@ -94,7 +94,7 @@ impl FromRow for Session {
 fn ended(at: Option<Time>, reason: Option<String>) -> Result<Option<(Time, EndReason)>, DbError> {
     let Some(at) = at else { return Ok(None) };
     let reason = reason.and_then(|reason| reason.parse().ok());
-    Ok(Some((at, reason.ok_or_else(|| DbError::unreadable("sessions"))?)))
+    Ok(Some((at, reason.ok_or(DbError::Column { index: 17, expected: "a reason" })?)))
 }
 
 sql! {

@@ -1,0 +1,37 @@
+//! Who asks, from where, and when.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+
+use axum::extract::{FromRef, FromRequestParts};
+use http::header::USER_AGENT;
+use http::request::Parts;
+
+use super::address::client_address;
+use super::server::Peer;
+use crate::app::App;
+use crate::operations::Caller;
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller
+where
+    App: FromRef<S>,
+{
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Infallible> {
+        Ok(caller(parts, &App::from_ref(state)))
+    }
+}
+
+/// The caller of a request; the clock is read here and nowhere further down.
+pub fn caller(parts: &Parts, app: &App) -> Caller {
+    let agent = parts.headers.get(USER_AGENT).map(|agent| {
+        String::from_utf8_lossy(agent.as_bytes()).chars().filter(|c| !c.is_control()).collect()
+    });
+    Caller { now: app.clock.now(), address: address(parts, app), agent, actor: None }
+}
+
+fn address(parts: &Parts, app: &App) -> Option<IpAddr> {
+    let peer = parts.extensions.get::<Peer>()?;
+    Some(client_address(peer.0.ip(), &parts.headers, &app.config.trusted_proxies))
+}

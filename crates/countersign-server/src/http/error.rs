@@ -1,0 +1,95 @@
+//! The one bridge from the domain's errors to the native API's responses.
+
+use http::StatusCode;
+
+use super::problem::Problem;
+use crate::error::{Error, Refusal};
+
+/// What every token that does not verify is answered, whatever is wrong with it.
+const INVALID_TOKEN: &str = "The token is not valid.";
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => Self::from(refusal),
+            Error::InvalidCredentials => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_credentials",
+                "The identifier or the password is wrong.",
+            ),
+            Error::TooManyAttempts { retry_after } => Self::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "too_many_attempts",
+                "Too many attempts failed. Wait as long as Retry-After says.",
+            )
+            .retry_after(retry_after),
+            Error::IdentifierTaken(field) => Self::new(
+                StatusCode::CONFLICT,
+                "identifier_taken",
+                "Somebody is registered with this already.",
+            )
+            .field(field),
+            Error::Invalid { field, reason, message } => {
+                let status = StatusCode::BAD_REQUEST;
+                Self::new(status, "invalid_field", message).field(field).reason(reason)
+            }
+            Error::RegistrationClosed => {
+                let detail = "Nobody can register here.";
+                Self::new(StatusCode::FORBIDDEN, "registration_closed", detail)
+            }
+            Error::NotFound(what) => {
+                let detail = format!("There is no such {what}.");
+                Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+            }
+            Error::Conflict => Self::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                "The account changed while this was under way. Log in again.",
+            ),
+            Error::Overloaded { retry_after } => {
+                let detail = "Too much is waiting to be done. Try again.";
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
+                    .retry_after(retry_after)
+            }
+            Error::Db(error) if error.is_unavailable() => {
+                tracing::warn!(%error, "the database is unavailable");
+                unavailable()
+            }
+            Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
+                tracing::error!(%error, "a request failed");
+                let detail = "Something failed here; it is in the log.";
+                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let unauthorized = |code, detail| Self::new(StatusCode::UNAUTHORIZED, code, detail);
+        match refusal {
+            Refusal::Missing => {
+                unauthorized("token_missing", "Send an access token: Authorization: Bearer …")
+                    .challenge(None)
+            }
+            Refusal::Invalid(_) => {
+                unauthorized("invalid_token", INVALID_TOKEN).challenge(Some("invalid_token"))
+            }
+            Refusal::Ended(reason) => unauthorized("invalid_token", INVALID_TOKEN)
+                .reason(reason.as_str())
+                .challenge(Some("invalid_token")),
+            Refusal::NotARefreshToken => unauthorized("invalid_grant", "The refresh token is not valid."),
+            Refusal::OutOfTouch => unavailable(),
+        }
+    }
+}
+
+/// This node cannot know, or cannot write: the client may try again soon, here or elsewhere.
+fn unavailable() -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "unavailable",
+        "The service is out of touch with its database. Try again.",
+    )
+    .retry_after(std::time::Duration::from_secs(1))
+}
