@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::problem::Problem;
-use super::server::BodyFault;
+use super::server::{self, BodyFault};
 
 pub use body::{read_body, read_object, read_optional_object};
 pub use members::from_object;
@@ -129,8 +129,8 @@ impl From<BodyError> for Problem {
                 "The body must be application/json in UTF-8, and not compressed.",
             ),
             BodyError::Malformed(malformed) => malformed.into(),
-            BodyError::TooLarge { limit } => BodyFault::TooLarge { limit }.into(),
-            BodyError::TimedOut => BodyFault::TimedOut.into(),
+            BodyError::TooLarge { limit } => server::too_large(limit),
+            BodyError::TimedOut => server::timed_out(),
         }
     }
 }

@@ -33,24 +33,14 @@ pub enum BodyFault {
     Broken,
 }
 
-impl From<BodyFault> for Problem {
-    fn from(fault: BodyFault) -> Self {
-        match fault {
-            BodyFault::TooLarge { limit } => {
-                let detail = format!("The body may have {limit} bytes.");
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
-            }
-            BodyFault::TimedOut => timed_out(),
-            BodyFault::Broken => {
-                let detail = "The body is not whole, or its chunks are not well formed.";
-                Self::new(StatusCode::BAD_REQUEST, "invalid_body", detail).reason("incomplete")
-            }
-        }
-    }
+/// What is said when a body is larger than `limit` bytes.
+pub(crate) fn too_large(limit: usize) -> Problem {
+    let detail = format!("The body may have {limit} bytes.");
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
 }
 
 /// What is said when a head or a body takes too long.
-pub(super) fn timed_out() -> Problem {
+pub(crate) fn timed_out() -> Problem {
     let detail = "The request took too long to arrive.";
     Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
 }

@@ -14,10 +14,9 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::body::timed_out;
 use super::gate::Gate;
 use super::watch::{Phase, Watch, Watched};
-use super::{Limits, Server};
+use super::{Limits, Server, timed_out};
 use crate::http::problem::Problem;
 
 /// What a client may still send after the last answer before it is cut off.
@@ -73,7 +72,12 @@ impl Connection {
         let end = drive(&mut http, &watch, &server).await;
         let mut stream = http.into_parts().io.into_inner().stream;
         match end {
-            End::Done => close(stream, &server).await,
+            End::Done => {
+                if let Some(status) = watch.refusal(&server.limits) {
+                    answer(&mut stream, broken_head(status), server.limits.linger).await;
+                }
+                close(stream, &server).await;
+            }
             End::TimedOut if watch.phase() == Phase::Head && !watch.is_stalled() => {
                 answer(&mut stream, timed_out(), server.limits.linger).await;
                 close(stream, &server).await;
@@ -168,6 +172,17 @@ async fn discard(stream: &TcpStream) {
             Err(_) => return,
         }
     }
+}
+
+fn broken_head(status: StatusCode) -> Problem {
+    let (code, detail) = match status {
+        StatusCode::URI_TOO_LONG => ("uri_too_long", "The request's target is too long."),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            ("head_too_large", "The request's head is too large, or has too many fields.")
+        }
+        _ => ("invalid_head", "The request's head is not well formed."),
+    };
+    Problem::new(status, code, detail)
 }
 
 fn no_room() -> Problem {

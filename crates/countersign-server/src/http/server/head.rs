@@ -3,7 +3,7 @@
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
 
-use super::{BodyFault, Limits};
+use super::{Limits, too_large};
 use crate::http::problem::Problem;
 
 /// The refusal of a head that no route should see.
@@ -73,7 +73,7 @@ fn framing(headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> {
     if length.and_then(|text| text.parse().ok()).is_some_and(|bytes: u64| {
         usize::try_from(bytes).map_or(true, |bytes| bytes > limits.max_body)
     }) {
-        return Err(BodyFault::TooLarge { limit: limits.max_body }.into());
+        return Err(too_large(limits.max_body));
     }
     if headers.get_all(header::EXPECT).iter().any(|value| !is_continue(value)) {
         let detail = "The one expectation met is 100-continue.";

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 pub use body::BodyFault;
+pub(crate) use body::{timed_out, too_large};
 
 use connection::Connection;
 
