@@ -1,0 +1,192 @@
+//! One connection, from accept to close.
+
+use std::future::poll_fn;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::http::{Response, StatusCode};
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::gate::Gate;
+use super::watch::{Phase, Watch, Watched};
+use super::{Limits, Server, timed_out};
+use crate::http::problem::Problem;
+
+/// What a client may still send after the last answer before it is cut off.
+const MAX_LINGER_BYTES: usize = 4 * 1024 * 1024;
+/// The least that hyper takes for its buffers.
+const MIN_BUFFER: usize = 8 * 1024;
+
+/// hyper's part of the limits.
+pub(super) fn builder(limits: &Limits) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .header_read_timeout(None)
+        .max_header_size(limits.max_head)
+        .max_headers(limits.max_headers)
+        .max_buf_size((limits.max_head + 1).max(MIN_BUFFER));
+    builder
+}
+
+/// A connection that was accepted.
+pub(super) struct Connection {
+    pub(super) server: Arc<Server>,
+    pub(super) stream: TcpStream,
+    pub(super) peer: SocketAddr,
+}
+
+/// How a connection ended.
+enum End {
+    /// By the client, or by us after an answer.
+    Done,
+    /// A deadline passed.
+    TimedOut,
+}
+
+type Http = http1::Connection<TokioIo<Watched>, Gate>;
+
+impl Connection {
+    /// Answers the connection's requests until either side has had enough.
+    pub(super) async fn serve(self) {
+        let Self { server, stream, peer } = self;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection ended before it was served");
+            return;
+        }
+        let watch = Watch::new();
+        let gate = Gate {
+            router: server.router.clone(),
+            limits: Arc::clone(&server.limits),
+            watch: Arc::clone(&watch),
+            peer,
+        };
+        let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
+        let mut http = server.builder.serve_connection(io, gate);
+        let end = drive(&mut http, &watch, &server).await;
+        let mut stream = http.into_parts().io.into_inner().stream;
+        match end {
+            End::Done => {
+                if let Some(status) = watch.refusal(&server.limits) {
+                    answer(&mut stream, broken_head(status), server.limits.linger).await;
+                }
+                close(stream, &server).await;
+            }
+            End::TimedOut if watch.phase() == Phase::Head && !watch.is_stalled() => {
+                answer(&mut stream, timed_out(), server.limits.linger).await;
+                close(stream, &server).await;
+            }
+            End::TimedOut => {}
+        }
+    }
+
+    /// Tells the client that there is no room for it.
+    pub(super) async fn refuse(self) {
+        let Self { server, mut stream, .. } = self;
+        answer(&mut stream, no_room(), server.limits.linger).await;
+        close(stream, &server).await;
+    }
+}
+
+/// Runs hyper until it is done, a deadline has passed, or the server has stopped for long enough.
+async fn drive(http: &mut Http, watch: &Watch, server: &Server) -> End {
+    let mut timer = pin!(sleep_until(Instant::now()));
+    let mut stopping = pin!(server.stopping.cancelled());
+    let mut drained_by = None;
+    poll_fn(|cx| {
+        loop {
+            if let Poll::Ready(outcome) = http.poll_without_shutdown(cx) {
+                if let Err(error) = outcome {
+                    tracing::debug!(%error, "a connection ended");
+                }
+                return Poll::Ready(End::Done);
+            }
+            if drained_by.is_none() && stopping.as_mut().poll(cx).is_ready() {
+                drained_by = Some(Instant::now() + server.limits.drain);
+                Pin::new(&mut *http).graceful_shutdown();
+                continue;
+            }
+            let deadline = watch.deadline(&server.limits).into_iter().chain(drained_by).min();
+            let Some(deadline) = deadline else { return Poll::Pending };
+            if timer.deadline() != deadline {
+                timer.as_mut().reset(deadline);
+            }
+            return timer.as_mut().poll(cx).map(|()| End::TimedOut);
+        }
+    })
+    .await
+}
+
+/// Writes an answer that hyper has no part in.
+async fn answer(stream: &mut TcpStream, problem: Problem, patience: Duration) {
+    let written = timeout(patience, stream.write_all(&encode(problem))).await;
+    if let Ok(Err(error)) = written {
+        tracing::debug!(%error, "a connection ended before its answer");
+    }
+}
+
+fn encode(problem: Problem) -> Vec<u8> {
+    let response: Response<String> = problem.into_http();
+    let status = response.status();
+    let reason = status.canonical_reason().unwrap_or_default();
+    let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();
+    for (name, value) in response.headers() {
+        bytes.extend_from_slice(name.as_str().as_bytes());
+        bytes.extend_from_slice(b": ");
+        bytes.extend_from_slice(value.as_bytes());
+        bytes.extend_from_slice(b"\r\n");
+    }
+    let length = response.body().len();
+    bytes.extend_from_slice(
+        format!("content-length: {length}\r\nconnection: close\r\n\r\n").as_bytes(),
+    );
+    bytes.extend_from_slice(response.body().as_bytes());
+    bytes
+}
+
+/// Closes so that the client can still read the last answer: to close a socket that holds unread
+/// bytes resets it, and a reset discards what is on its way.
+async fn close(mut stream: TcpStream, server: &Server) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    tokio::select! {
+        _ = timeout(server.limits.linger, discard(&stream)) => {}
+        () = server.stopping.cancelled() => {}
+    }
+}
+
+async fn discard(stream: &TcpStream) {
+    let mut left = MAX_LINGER_BYTES;
+    while left > 0 && stream.readable().await.is_ok() {
+        match stream.try_read(&mut [0; 8 * 1024]) {
+            Ok(0) => return,
+            Ok(read) => left = left.saturating_sub(read),
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(_) => return,
+        }
+    }
+}
+
+fn broken_head(status: StatusCode) -> Problem {
+    let (code, detail) = match status {
+        StatusCode::URI_TOO_LONG => ("uri_too_long", "The request's target is too long."),
+        StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            ("head_too_large", "The request's head is too large, or has too many fields.")
+        }
+        _ => ("invalid_head", "The request's head is not well formed."),
+    };
+    Problem::new(status, code, detail)
+}
+
+fn no_room() -> Problem {
+    let detail = "The server has as many connections as it can hold.";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
+        .retry_after(Duration::from_secs(1))
+}

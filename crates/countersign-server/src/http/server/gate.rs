@@ -1,0 +1,58 @@
+//! Between hyper and the router: refuses what no route should see.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderValue, Request, Response, header};
+use axum::response::IntoResponse;
+use futures::future::BoxFuture;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use tower::Service as _;
+
+use super::body::{Answer, Bounded};
+use super::watch::Watch;
+use super::{Limits, Peer, head};
+
+/// The service of one connection.
+pub(super) struct Gate {
+    pub(super) router: Router,
+    pub(super) limits: Arc<Limits>,
+    pub(super) watch: Arc<Watch>,
+    pub(super) peer: SocketAddr,
+}
+
+impl Service<Request<Incoming>> for Gate {
+    type Response = Response<Answer>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Self::Response, Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let busy = self.watch.busy();
+        let refusal = head::check(&request, &self.limits);
+        let (parts, body) = request.into_parts();
+        let (body, finished) = Bounded::new(body, &self.limits);
+        let mut request = Request::from_parts(parts, Body::new(body));
+        request.extensions_mut().insert(Peer(self.peer));
+        let mut router = self.router.clone();
+        Box::pin(async move {
+            let (mut response, is_refused) = match refusal {
+                Some(problem) => (problem.into_response(), true),
+                None => match router.call(request).await {
+                    Ok(response) => (response, false),
+                    Err(never) => match never {},
+                },
+            };
+            // What was not read would be taken for the next request.
+            if is_refused || !finished.load(Ordering::Relaxed) {
+                let close = HeaderValue::from_static("close");
+                response.headers_mut().insert(header::CONNECTION, close);
+            }
+            Ok(response.map(|inner| Answer { inner, _busy: busy }))
+        })
+    }
+}

@@ -1,0 +1,171 @@
+//! The accept loop: HTTP/1.1 with a bound on everything that a client can make us hold.
+
+mod body;
+mod connection;
+mod gate;
+mod head;
+mod watch;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use rustix::process::{Resource, getrlimit};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+pub use body::BodyFault;
+pub(crate) use body::{timed_out, too_large};
+
+use connection::Connection;
+
+/// File descriptors left for everything that is not a client's connection.
+const RESERVED_DESCRIPTORS: u64 = 64;
+/// Connections over the limit that may wait for their refusal at once.
+const MAX_REFUSALS: usize = 16;
+/// The rest after an accept that failed for want of descriptors or memory.
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
+
+/// The address at the other end of the socket, in the extensions of every request.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer(pub SocketAddr);
+
+/// What a client may ask for, and how long it may take.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections open at once; also bounded by the process's limit on open files.
+    pub max_connections: usize,
+    /// From the first byte of a request's head (of a connection, for its first) to its last.
+    pub head_timeout: Duration,
+    /// From the end of the head to the end of the body.
+    pub body_timeout: Duration,
+    /// Without a byte taken of an answer that waits to be read.
+    pub write_timeout: Duration,
+    /// Between an answer and the next request.
+    pub idle: Duration,
+    /// For requests that are being answered when the server is told to stop.
+    pub drain: Duration,
+    /// For a client to read the last answer before the connection is torn down.
+    pub linger: Duration,
+    /// Bytes of a request's head.
+    pub max_head: usize,
+    /// Header lines of a request.
+    pub max_headers: usize,
+    /// Bytes of a request's target.
+    pub max_uri: usize,
+    /// Bytes of a request's body.
+    pub max_body: usize,
+    /// Cookies in a request.
+    pub max_cookies: usize,
+    /// Bytes of all cookies of a request.
+    pub max_cookie_bytes: usize,
+    /// The host names that are ours; any name when empty.
+    pub hosts: Vec<String>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_connections: 10_000,
+            head_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            write_timeout: Duration::from_secs(30),
+            idle: Duration::from_mins(1),
+            drain: Duration::from_secs(10),
+            linger: Duration::from_secs(2),
+            max_head: 16 * 1024,
+            max_headers: 64,
+            max_uri: 8 * 1024,
+            max_body: 64 * 1024,
+            max_cookies: 100,
+            max_cookie_bytes: 8 * 1024,
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// Serves `router` on `listener` until `shutdown` ends, then lets requests that are being answered
+/// finish for at most `limits.drain`.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+    shutdown: impl Future,
+) -> io::Result<()> {
+    let server = Arc::new(Server {
+        seats: Arc::new(Semaphore::new(seats(limits.max_connections))),
+        refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
+        builder: connection::builder(&limits),
+        router,
+        limits: Arc::new(limits),
+        stopping: CancellationToken::new(),
+        tasks: TaskTracker::new(),
+    });
+    tokio::select! {
+        () = server.accept(&listener) => {}
+        _ = shutdown => {}
+    }
+    drop(listener);
+    server.stopping.cancel();
+    server.tasks.close();
+    server.tasks.wait().await;
+    Ok(())
+}
+
+fn seats(wanted: usize) -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    let available = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(8);
+    wanted.min(usize::try_from(available).unwrap_or(usize::MAX)).clamp(1, Semaphore::MAX_PERMITS)
+}
+
+/// What all connections share.
+struct Server {
+    seats: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+    builder: hyper::server::conn::http1::Builder,
+    router: Router,
+    limits: Arc<Limits>,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    async fn accept(self: &Arc<Self>, listener: &TcpListener) {
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => self.admit(stream, peer).await,
+                Err(error) if is_the_peers(&error) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a connection could not be accepted");
+                    tokio::time::sleep(ACCEPT_BACKOFF).await;
+                }
+            }
+        }
+    }
+
+    async fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+        let connection = Connection { server: Arc::clone(self), stream, peer };
+        if let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() {
+            self.start(seat, connection.serve());
+        } else if let Ok(seat) = Arc::clone(&self.refusals).acquire_owned().await {
+            self.start(seat, connection.refuse());
+        }
+    }
+
+    fn start(&self, seat: OwnedSemaphorePermit, work: impl Future<Output = ()> + Send + 'static) {
+        self.tasks.spawn(async move {
+            work.await;
+            drop(seat);
+        });
+    }
+}
+
+/// Whether the error is of the one connection that ended before it was accepted.
+fn is_the_peers(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}

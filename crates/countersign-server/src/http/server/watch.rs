@@ -1,0 +1,228 @@
+//! What a connection is waiting for, and until when.
+//!
+//! hyper has one timer for "no head yet", whether the client is idle or slow. These are two
+//! deadlines here, so the socket is wrapped and notes when a byte comes or is taken. It also keeps
+//! back the bare answers that hyper gives to a broken head, which are not in our form.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::http::StatusCode;
+use parking_lot::Mutex;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use super::Limits;
+
+/// What the connection is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Accepted, and nothing has been heard.
+    Fresh,
+    /// Answered, and nothing has been heard since.
+    Idle,
+    /// Some of a head has come.
+    Head,
+    /// A request is being answered.
+    Busy,
+}
+
+/// Shared by the socket, the service and the one who drives them, all in one task.
+#[derive(Debug)]
+pub(super) struct Watch(Mutex<State>);
+
+#[derive(Debug)]
+struct State {
+    phase: Phase,
+    since: Instant,
+    /// Since when the client has taken nothing of what we have for it.
+    stalled: Option<Instant>,
+    /// How much of the head's first line has come.
+    line: usize,
+    is_line_whole: bool,
+    /// What hyper would have said to a broken head.
+    refusal: Option<StatusCode>,
+}
+
+impl Watch {
+    pub(super) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(State {
+            phase: Phase::Fresh,
+            since: Instant::now(),
+            stalled: None,
+            line: 0,
+            is_line_whole: false,
+            refusal: None,
+        })))
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.0.lock().phase
+    }
+
+    pub(super) fn is_stalled(&self) -> bool {
+        self.0.lock().stalled.is_some()
+    }
+
+    /// The status that a broken head deserves, where one came.
+    pub(super) fn refusal(&self, limits: &Limits) -> Option<StatusCode> {
+        let state = self.0.lock();
+        let is_the_line = state.line > limits.max_uri;
+        state.refusal.map(|status| match status {
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if is_the_line => StatusCode::URI_TOO_LONG,
+            _ => status,
+        })
+    }
+
+    /// When the client's patience with us, or ours with it, ends.
+    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
+        let state = self.0.lock();
+        let waiting = match state.phase {
+            Phase::Fresh | Phase::Head => Some(state.since + limits.head_timeout),
+            Phase::Idle => Some(state.since + limits.idle),
+            Phase::Busy => None,
+        };
+        let stalled = state.stalled.map(|since| since + limits.write_timeout);
+        waiting.into_iter().chain(stalled).min()
+    }
+
+    /// A request's head is whole; it is being answered until the guard is dropped.
+    pub(super) fn busy(self: &Arc<Self>) -> Busy {
+        self.enter(Phase::Busy);
+        Busy(Arc::clone(self))
+    }
+
+    fn enter(&self, phase: Phase) {
+        let mut state = self.0.lock();
+        state.phase = phase;
+        state.since = Instant::now();
+        (state.line, state.is_line_whole) = (0, false);
+    }
+
+    fn heard(&self, bytes: &[u8]) {
+        let mut state = self.0.lock();
+        if !state.is_line_whole {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            state.line += end.unwrap_or(bytes.len());
+            // Empty lines before a request are allowed (RFC 9112, section 2.2).
+            state.is_line_whole = end.is_some() && state.line > 1;
+        }
+        match state.phase {
+            // The first head's deadline counts from the accept.
+            Phase::Fresh => state.phase = Phase::Head,
+            Phase::Idle => {
+                state.phase = Phase::Head;
+                state.since = Instant::now();
+            }
+            Phase::Head | Phase::Busy => {}
+        }
+    }
+
+    /// Whether `bytes` are an answer of hyper's own, which is then ours to give.
+    fn keeps_back(&self, bytes: &[u8]) -> bool {
+        let mut state = self.0.lock();
+        if !matches!(state.phase, Phase::Fresh | Phase::Head) {
+            return false;
+        }
+        let refusal = bare_refusal(bytes);
+        state.refusal = state.refusal.or(refusal);
+        refusal.is_some()
+    }
+
+    fn wrote<T>(&self, outcome: &Poll<T>) {
+        let mut state = self.0.lock();
+        match outcome {
+            Poll::Ready(_) => state.stalled = None,
+            Poll::Pending if state.stalled.is_none() => state.stalled = Some(Instant::now()),
+            Poll::Pending => {}
+        }
+    }
+}
+
+/// The status of an answer that says nothing but that a request was refused.
+fn bare_refusal(bytes: &[u8]) -> Option<StatusCode> {
+    let head = std::str::from_utf8(bytes.strip_suffix(b"\r\n\r\n")?).ok()?;
+    let mut lines = head.split("\r\n");
+    let status = lines.next()?.strip_prefix("HTTP/1.")?.get(2..5)?.parse().ok()?;
+    let is_bare = lines.all(|line| {
+        let name = line.split(':').next().unwrap_or_default();
+        ["connection", "content-length", "date"].contains(&name)
+    });
+    (is_bare && StatusCode::is_client_error(&status)).then_some(status)
+}
+
+/// Held while a request is being answered, until the last of the answer has been handed on.
+#[derive(Debug)]
+pub(super) struct Busy(Arc<Watch>);
+
+impl Drop for Busy {
+    fn drop(&mut self) {
+        self.0.enter(Phase::Idle);
+    }
+}
+
+/// A socket that tells its [`Watch`] what happens on it.
+pub(super) struct Watched {
+    pub(super) stream: TcpStream,
+    pub(super) watch: Arc<Watch>,
+}
+
+impl AsyncRead for Watched {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let outcome = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        if let new @ [_, ..] = &buffer.filled()[before..] {
+            self.watch.heard(new);
+        }
+        outcome
+    }
+}
+
+impl AsyncWrite for Watched {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.watch.keeps_back(bytes) {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let outcome = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watch.wrote(&outcome);
+        outcome
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if let [bytes] = slices
+            && self.watch.keeps_back(bytes)
+        {
+            return Poll::Ready(Ok(bytes.len()));
+        }
+        let outcome = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watch.wrote(&outcome);
+        outcome
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

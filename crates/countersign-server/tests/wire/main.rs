@@ -1,0 +1,10 @@
+//! What goes over the wire: our accept loop with a small router behind it, and clients that write
+//! bytes of their own. The cases are those of the acceptance list, by their numbers.
+
+mod bodies;
+mod client;
+mod connections;
+mod heads;
+mod json_suite;
+mod layers;
+mod server;
