@@ -1,1 +1,53 @@
 //! Issues, verifies and revokes access tokens, strictly.
+//!
+//! ```
+//! use countersign::{Algorithm, Issuer, KeyRing, Profile, SigningKey, Verifier};
+//! use serde_json::json;
+//!
+//! let key = SigningKey::generate(Algorithm::Es256, Some("k1"))?;
+//! let verifier = Verifier::new(Profile::ACCESS, KeyRing::new(vec![key.verifying_key()]))
+//!     .issuer("https://accounts.example.org")
+//!     .audience("https://api.example.org");
+//!
+//! let now = 1_800_000_000;
+//! let claims = json!({
+//!     "iss": "https://accounts.example.org", "aud": "https://api.example.org",
+//!     "sub": "u1", "sid": "s1", "jti": "t1", "gen": 0, "iat": now, "exp": now + 900,
+//! });
+//! let token = Issuer::new(key).sign("at+jwt", &claims)?;
+//!
+//! assert_eq!(verifier.verify(&token, now)?.claims.subject(), Some("u1"));
+//! assert!(verifier.verify(&token, now + 900).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+#![warn(missing_docs)]
+
+mod algorithm;
+mod base64url;
+mod claims;
+mod error;
+mod issuer;
+mod json;
+mod jwk;
+mod key_ring;
+mod memory;
+mod profile;
+mod signing_key;
+mod token;
+mod verifier;
+mod verifying_key;
+
+pub use algorithm::{Algorithm, UnknownAlgorithm};
+pub use claims::Claims;
+pub use error::{HeaderError, JsonError, KeyError, SignError, VerifyError};
+pub use issuer::Issuer;
+pub use jwk::{Jwk, JwkSet};
+pub use key_ring::KeyRing;
+pub use profile::{ClaimType, Profile, Subject};
+pub use signing_key::SigningKey;
+pub use verifier::{Verified, Verifier};
+pub use verifying_key::VerifyingKey;
+
+/// The longest token that is issued or looked at, in bytes.
+pub const MAX_TOKEN_LENGTH: usize = 8 * 1024;

@@ -1,0 +1,75 @@
+//! Takes a token apart (RFC 7515, section 3.1), before any key is looked for.
+
+use serde_json::{Map, Value};
+
+use crate::algorithm::Algorithm;
+use crate::error::{HeaderError, VerifyError};
+use crate::profile::Profile;
+use crate::{MAX_TOKEN_LENGTH, base64url, json};
+
+/// Members by which a token would say how it is to be verified (RFC 7515, section 4.1; RFC 7516,
+/// section 4.1; RFC 7797): none of that is a token's to choose.
+const FORBIDDEN: [&str; 8] = ["crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "enc"];
+
+/// A token in its parts. Nothing of it is verified.
+pub(crate) struct Token<'a> {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<String>,
+    pub(crate) signed: &'a str,
+    pub(crate) signature: Vec<u8>,
+    payload: Vec<u8>,
+}
+
+impl<'a> Token<'a> {
+    pub(crate) fn parse(token: &'a str, profile: &Profile) -> Result<Self, VerifyError> {
+        if token.len() > MAX_TOKEN_LENGTH {
+            return Err(VerifyError::TooLong);
+        }
+        let mut segments = token.splitn(4, '.').filter(|segment| !segment.is_empty());
+        let (Some(header), Some(payload), Some(signature), None) =
+            (segments.next(), segments.next(), segments.next(), segments.next())
+        else {
+            return Err(VerifyError::NotThreeSegments);
+        };
+        if token.len() != header.len() + payload.len() + signature.len() + 2 {
+            return Err(VerifyError::NotThreeSegments);
+        }
+        let decode = |segment| base64url::decode(segment).ok_or(VerifyError::Encoding);
+        let mut members = json::read_object(&decode(header)?).map_err(HeaderError::Json)?;
+        let algorithm = check_header(&members, profile)?;
+        Ok(Self {
+            algorithm,
+            kid: key_id(&mut members)?,
+            signed: &token[..header.len() + 1 + payload.len()],
+            signature: decode(signature)?,
+            payload: decode(payload)?,
+        })
+    }
+
+    /// What was signed. To be called once the signature is known to be right.
+    pub(crate) fn claims(&self) -> Result<Map<String, Value>, VerifyError> {
+        json::read_object(&self.payload).map_err(VerifyError::Payload)
+    }
+}
+
+fn check_header(members: &Map<String, Value>, profile: &Profile) -> Result<Algorithm, VerifyError> {
+    if let Some(name) = FORBIDDEN.into_iter().find(|name| members.contains_key(*name)) {
+        return Err(HeaderError::Forbidden { name }.into());
+    }
+    let text = |name| members.get(name).and_then(Value::as_str);
+    let algorithm = text("alg").and_then(|name| name.parse().ok());
+    let algorithm = algorithm.ok_or(VerifyError::Algorithm)?;
+    if text("typ").is_some_and(|typ| profile.accepts_type(typ)) {
+        Ok(algorithm)
+    } else {
+        Err(VerifyError::Type)
+    }
+}
+
+fn key_id(members: &mut Map<String, Value>) -> Result<Option<String>, HeaderError> {
+    match members.remove("kid") {
+        None => Ok(None),
+        Some(Value::String(kid)) => Ok(Some(kid)),
+        Some(_) => Err(HeaderError::KeyId),
+    }
+}
