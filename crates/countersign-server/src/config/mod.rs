@@ -11,6 +11,8 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
+pub use countersign::Algorithm;
+
 pub use self::dialect::{DialectConfig, ListUsers, PasswordPolicy};
 pub use self::error::ConfigError;
 pub use self::load::{Overrides, environment};
@@ -106,23 +108,6 @@ pub struct TokensConfig {
     /// How far in the future `iat` and `nbf` may lie; `exp` has no leeway.
     #[serde(with = "form::duration")]
     pub leeway: Duration,
-}
-
-/// The signature algorithms of access tokens, by their registered names (RFC 7518, section 3.1;
-/// RFC 8037, section 3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "UPPERCASE")]
-#[expect(missing_docs, reason = "the names are the standard's")]
-pub enum Algorithm {
-    Es256,
-    Es384,
-    #[serde(rename = "EdDSA", alias = "Ed25519")]
-    EdDsa,
-    Rs256,
-    Ps256,
-    Hs256,
-    Hs384,
-    Hs512,
 }
 
 /// Sessions and refresh tokens.

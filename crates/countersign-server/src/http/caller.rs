@@ -7,7 +7,7 @@ use axum::extract::{FromRef, FromRequestParts};
 use http::header::USER_AGENT;
 use http::request::Parts;
 
-use super::address::client_address;
+use super::address::ClientAddress;
 use super::server::Peer;
 use crate::app::App;
 use crate::operations::Caller;
@@ -33,5 +33,6 @@ pub fn caller(parts: &Parts, app: &App) -> Caller {
 
 fn address(parts: &Parts, app: &App) -> Option<IpAddr> {
     let peer = parts.extensions.get::<Peer>()?;
-    Some(client_address(peer.0.ip(), &parts.headers, &app.config.trusted_proxies))
+    let trusted = &app.config.trusted_proxies;
+    Some(ClientAddress::resolve(peer.0, &parts.headers, trusted).ip())
 }

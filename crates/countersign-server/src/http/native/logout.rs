@@ -1,0 +1,103 @@
+//! `POST /v1/logout`
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use countersign::EndReason;
+use http::{HeaderMap, HeaderName, StatusCode};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::error::Refusal;
+use crate::http::cookies::{Cookie, SetCookies};
+use crate::http::identity::find_access_token;
+use crate::http::json::OptionalJson;
+use crate::http::problem::Problem;
+use crate::operations::Caller;
+use crate::operations::log_out::Scope;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
+
+/// Which sessions to end, and, for those who hold only that, the refresh token.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Logout {
+    scope: Scope,
+    refresh_token: Option<String>,
+}
+
+/// Ends the session that asks, the user's others, or all.
+///
+/// `this` takes a token of ours that is live, expired or ended; `others` and `all` need a live
+/// access token.
+pub async fn post(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    OptionalJson(Logout { scope, refresh_token }): OptionalJson<Logout>,
+) -> Result<impl IntoResponse, Problem> {
+    match scope {
+        Scope::This => {
+            let session_id = this_session(&app, &caller, &headers, refresh_token)?;
+            app.log_out(&caller, &session_id).await?;
+        }
+        Scope::Others | Scope::All => {
+            let Some(found) = find_access_token(&app, &headers)? else {
+                return Err(Refusal::Missing.into());
+            };
+            let verified = app.check_access_token(&found.token, caller.now).await?;
+            let claims = &verified.claims;
+            let session_id = claims.session_id().unwrap_or_default();
+            if found.in_cookie {
+                app.check_csrf(&headers, session_id)?;
+            }
+            let except = (scope == Scope::Others).then_some(session_id);
+            let user_id = claims.subject().unwrap_or_default();
+            app.log_out_everywhere(&caller, user_id, except, EndReason::LogoutAll).await?;
+        }
+    }
+    let gone = scope != Scope::Others;
+    let cookies = if gone { SetCookies::clear(&app) } else { SetCookies::default() };
+    let clear = (gone && app.config.cookies.enabled).then_some([(CLEAR_SITE_DATA, "\"storage\"")]);
+    Ok((StatusCode::NO_CONTENT, cookies, clear.map_or_else(HeaderMap::new, as_headers)))
+}
+
+fn as_headers(headers: [(HeaderName, &'static str); 1]) -> HeaderMap {
+    headers.map(|(name, value)| (name, http::HeaderValue::from_static(value))).into_iter().collect()
+}
+
+/// The session whose token the request carries: in the body, in a header, or in a cookie.
+fn this_session(
+    app: &App,
+    caller: &Caller,
+    headers: &HeaderMap,
+    refresh_token: Option<String>,
+) -> Result<String, Problem> {
+    if let Some(token) = refresh_token {
+        return session_of_refresh_token(app, &token);
+    }
+    let refresh_cookie = Cookie::Refresh.find(app, headers)?;
+    match find_access_token(app, headers)? {
+        Some(found) if !found.in_cookie || refresh_cookie.is_none() => {
+            let verified = app
+                .verifier
+                .verify_even_if_expired(&found.token, caller.now.seconds())
+                .map_err(Refusal::from)?;
+            let session_id = verified.claims.session_id().unwrap_or_default().to_owned();
+            if found.in_cookie {
+                app.check_csrf(headers, &session_id)?;
+            }
+            Ok(session_id)
+        }
+        _ => {
+            let token = refresh_cookie.ok_or(Refusal::Missing)?;
+            let session_id = session_of_refresh_token(app, &token)?;
+            app.check_csrf(headers, &session_id)?;
+            Ok(session_id)
+        }
+    }
+}
+
+fn session_of_refresh_token(app: &App, token: &str) -> Result<String, Problem> {
+    let token = app.refresh_tokens.read(token).ok_or(Refusal::NotARefreshToken)?;
+    Ok(token.session_id.to_string())
+}

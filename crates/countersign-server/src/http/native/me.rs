@@ -1,0 +1,72 @@
+//! `GET`, `PATCH` and `DELETE /v1/me`
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::StatusCode;
+use serde::{Deserialize, Deserializer};
+
+use super::answer::UserAnswer;
+use super::register::display_name;
+use crate::app::App;
+use crate::http::cookies::SetCookies;
+use crate::http::identity::Identity;
+use crate::http::json::{Json, OptionalJson};
+use crate::http::problem::Problem;
+use crate::operations::Caller;
+
+/// The user.
+pub async fn get(
+    State(app): State<App>,
+    identity: Identity,
+) -> Result<Answer<UserAnswer>, Problem> {
+    let user = app.user(identity.user_id()).await?;
+    Ok(Answer(app.profile(user).await?.into()))
+}
+
+/// What the user changes of themselves; `null` takes the name away.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Patch {
+    #[serde(deserialize_with = "given")]
+    name: Option<Option<String>>,
+}
+
+fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}
+
+/// Changes the user's name.
+pub async fn patch(
+    State(app): State<App>,
+    caller: Caller,
+    identity: Identity,
+    OptionalJson(Patch { name }): OptionalJson<Patch>,
+) -> Result<Answer<UserAnswer>, Problem> {
+    let user = match name {
+        Some(name) => {
+            let name = name.map(|name| display_name(&name)).transpose()?;
+            app.rename(&caller, identity.user_id(), name).await?
+        }
+        None => app.user(identity.user_id()).await?,
+    };
+    Ok(Answer(app.profile(user).await?.into()))
+}
+
+/// The password, so that a token alone cannot delete an account.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Delete {
+    password: String,
+}
+
+/// Deletes the user, and ends all their sessions.
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    identity: Identity,
+    Json(Delete { password }): Json<Delete>,
+) -> Result<impl IntoResponse, Problem> {
+    app.delete_own(&caller, identity.user_id(), password).await?;
+    Ok((StatusCode::NO_CONTENT, SetCookies::clear(&app)))
+}

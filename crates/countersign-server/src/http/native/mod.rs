@@ -1,0 +1,13 @@
+//! The native API: one file an endpoint.
+
+pub mod answer;
+pub mod health;
+pub mod jwks;
+pub mod login;
+pub mod logout;
+pub mod me;
+pub mod metadata;
+pub mod password;
+pub mod refresh;
+pub mod register;
+pub mod sessions;

@@ -1,0 +1,65 @@
+//! `POST /v1/refresh`
+
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::{HeaderMap, StatusCode};
+use serde::Deserialize;
+
+use super::answer::SessionAnswer;
+use crate::app::App;
+use crate::error::{Error, Refusal};
+use crate::http::cookies::Cookie;
+use crate::http::json::OptionalJson;
+use crate::http::problem::Problem;
+use crate::operations::Caller;
+
+/// The token, unless a cookie carries it.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Refresh {
+    refresh_token: Option<String>,
+}
+
+/// Exchanges a refresh token for a new pair.
+pub async fn post(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    OptionalJson(Refresh { refresh_token }): OptionalJson<Refresh>,
+) -> Result<impl IntoResponse, Problem> {
+    let token = match (refresh_token, Cookie::Refresh.find(&app, &headers)?) {
+        (Some(token), None) => token,
+        (Some(token), Some(cookie)) if token == cookie => token,
+        (None, Some(cookie)) => {
+            let session_id = app.refresh_tokens.read(&cookie).map(|token| token.session_id);
+            let session_id = session_id.ok_or(Refusal::NotARefreshToken)?;
+            app.check_csrf(&headers, &session_id.to_string())?;
+            cookie
+        }
+        // One session's token with another's cookie: nobody honest sends that.
+        (Some(_), Some(_)) => return Err(Refusal::NotARefreshToken.into()),
+        (None, None) => {
+            return Err(Error::Invalid {
+                field: "refresh_token",
+                reason: "missing",
+                message: "Send the refresh token as a string.".into(),
+            }
+            .into());
+        }
+    };
+    let refreshed = app.refresh(&caller, &token).await.map_err(invalid_grant)?;
+    Ok(SessionAnswer::of(&app, &caller, refreshed).await?)
+}
+
+/// A refresh token that is over is told so, with the reason; that is no matter of access tokens.
+fn invalid_grant(error: Error) -> Problem {
+    match error {
+        Error::Refused(Refusal::Ended(reason)) => Problem::new(
+            StatusCode::UNAUTHORIZED,
+            "invalid_grant",
+            "The session is over. Log in again.",
+        )
+        .reason(reason.as_str()),
+        error => error.into(),
+    }
+}

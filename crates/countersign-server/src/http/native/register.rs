@@ -1,0 +1,89 @@
+//! `POST /v1/register`
+
+use axum::Json as Answer;
+use axum::extract::State;
+use axum::response::IntoResponse;
+use http::{HeaderMap, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::answer::{SessionAnswer, UserAnswer};
+use crate::app::App;
+use crate::error::Error;
+use crate::http::json::Json;
+use crate::http::problem::Problem;
+use crate::identifier::{DisplayName, Identifier, Kind};
+use crate::operations::Caller;
+use crate::operations::register::Registration;
+use crate::password::Password;
+
+/// What a person registers with: at least one identifier, and a password.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    email: Option<String>,
+    username: Option<String>,
+    phone: Option<String>,
+    password: String,
+    name: Option<String>,
+}
+
+#[derive(Serialize)]
+struct Registered {
+    user: UserAnswer,
+    session: SessionAnswer,
+}
+
+/// Makes an account and logs its user in.
+pub async fn post(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    Json(register): Json<Register>,
+) -> Result<impl IntoResponse, Problem> {
+    app.check_login_origin(&headers)?;
+    let registration = register.parse()?;
+    let policy = app.policy();
+    let terms = app.native_terms();
+    let (user, session) = app.register(&caller, &terms, Some(&policy), registration).await?;
+    let profile = app.profile(user.clone()).await?;
+    let (cookies, Answer(session)) = SessionAnswer::of(&app, &caller, (user, session)).await?;
+    Ok((StatusCode::CREATED, cookies, Answer(Registered { user: profile.into(), session })))
+}
+
+impl Register {
+    fn parse(self) -> Result<Registration, Error> {
+        let given = [
+            ("email", Kind::Email, self.email),
+            ("username", Kind::Username, self.username),
+            ("phone", Kind::Phone, self.phone),
+        ];
+        let mut identifiers = Vec::new();
+        for (field, kind, value) in given {
+            if let Some(value) = value {
+                let identifier = Identifier::parse_as(kind, &value);
+                identifiers.push(identifier.map_err(|invalid| Error::identifier(field, invalid))?);
+            }
+        }
+        if identifiers.is_empty() {
+            return Err(Error::Invalid {
+                field: "email",
+                reason: "missing",
+                message: "Give an email, a username or a phone.".into(),
+            });
+        }
+        let password = Password::parse(self.password)
+            .map_err(|invalid| Error::password("password", invalid))?;
+        let name = self.name.map(|name| display_name(&name)).transpose()?;
+        Ok(Registration { identifiers, password, name, roles: Vec::new() })
+    }
+}
+
+/// Reads a display name.
+pub(super) fn display_name(name: &str) -> Result<String, Error> {
+    let name = DisplayName::parse(name).map_err(|invalid| Error::Invalid {
+        field: "name",
+        reason: invalid.reason(),
+        message: invalid.to_string().into(),
+    })?;
+    Ok(name.into())
+}

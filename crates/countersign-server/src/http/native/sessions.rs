@@ -1,0 +1,65 @@
+//! `GET /v1/sessions` and `DELETE /v1/sessions/{id}`
+
+use axum::Json as Answer;
+use axum::extract::{Path, State};
+use http::StatusCode;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::http::identity::Identity;
+use crate::http::problem::Problem;
+use crate::operations::Caller;
+use crate::tables::session::Session;
+
+/// The user's live sessions.
+#[derive(Serialize)]
+pub struct Sessions {
+    sessions: Vec<SessionView>,
+}
+
+#[derive(Serialize)]
+struct SessionView {
+    id: String,
+    current: bool,
+    channel: String,
+    started_at: String,
+    last_seen_at: String,
+    expires_at: String,
+    address: Option<String>,
+    agent: Option<String>,
+    device: Option<String>,
+}
+
+/// Lists the user's live sessions, the oldest first.
+pub async fn get(
+    State(app): State<App>,
+    caller: Caller,
+    identity: Identity,
+) -> Result<Answer<Sessions>, Problem> {
+    let sessions = app.sessions_of(identity.user_id(), &caller).await?;
+    let view = |session: Session| SessionView {
+        current: session.id == identity.session_id(),
+        started_at: session.started_at.to_rfc3339(),
+        last_seen_at: session.last_seen_at.to_rfc3339(),
+        expires_at: session.over_at().to_rfc3339(),
+        id: session.id,
+        channel: session.channel,
+        address: session.address,
+        agent: session.agent,
+        device: session.device,
+    };
+    Ok(Answer(Sessions { sessions: sessions.into_iter().map(view).collect() }))
+}
+
+/// Ends one of the user's sessions.
+pub async fn delete(
+    State(app): State<App>,
+    caller: Caller,
+    identity: Identity,
+    session_id: Result<Path<String>, axum::extract::rejection::PathRejection>,
+) -> Result<StatusCode, Problem> {
+    let Path(session_id) = session_id.map_err(|_| Error::NotFound("session"))?;
+    app.end_own_session(&caller, identity.user_id(), &session_id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,126 @@
+//! Every URL on one page.
+
+use axum::Router;
+use axum::routing::{MethodRouter, delete, get, patch, post};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderName, HeaderValue, Method};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use super::dialects::{self, MountError};
+use super::layers::{Surroundings, layers};
+use super::native::{
+    health, jwks, login, logout, me, metadata, password, refresh, register, sessions,
+};
+use crate::app::App;
+use crate::config::{Config, Origins};
+
+/// One method of one path.
+pub struct Route<S> {
+    /// The method; `GET` also answers `HEAD`.
+    pub method: Method,
+    /// The path, as axum writes it.
+    pub path: String,
+    /// What answers.
+    pub handler: MethodRouter<S>,
+}
+
+impl<S> Route<S> {
+    /// A route.
+    pub fn new(method: Method, path: impl Into<String>, handler: MethodRouter<S>) -> Self {
+        Self { method, path: path.into(), handler }
+    }
+}
+
+/// The native API.
+fn native() -> Vec<Route<App>> {
+    use Method as M;
+    vec![
+        Route::new(M::POST, "/v1/register", post(register::post)),
+        Route::new(M::POST, "/v1/login", post(login::post)),
+        Route::new(M::POST, "/v1/refresh", post(refresh::post)),
+        Route::new(M::POST, "/v1/logout", post(logout::post)),
+        Route::new(M::GET, "/v1/me", get(me::get)),
+        Route::new(M::PATCH, "/v1/me", patch(me::patch)),
+        Route::new(M::DELETE, "/v1/me", delete(me::delete)),
+        Route::new(M::POST, "/v1/me/password", post(password::post)),
+        Route::new(M::GET, "/v1/sessions", get(sessions::get)),
+        Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
+        Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
+        Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
+        Route::new(M::GET, "/healthz", get(health::live)),
+        Route::new(M::GET, "/readyz", get(health::ready)),
+    ]
+}
+
+/// The native API and the configured dialects, with what every route has around it.
+///
+/// # Errors
+/// Where two of them claim the same method and path.
+pub fn router(app: &App) -> Result<Router, MountError> {
+    let dialects = dialects::mount(app)?;
+    let native = native();
+    check_conflicts(&native, &dialects)?;
+    let mut routes = Router::new();
+    for route in native {
+        routes = routes.route(&route.path, route.handler);
+    }
+    let mut routes = routes.with_state(app.clone());
+    for dialect in dialects {
+        for route in dialect.routes {
+            let handler = route.handler.with_state(dialect.state.clone());
+            routes = routes.route(&route.path, handler);
+        }
+    }
+    let surroundings = Surroundings {
+        trusted_proxies: app.config.trusted_proxies.clone(),
+        clock: app.clock.clone(),
+        entropy: app.entropy.clone(),
+    };
+    Ok(layers(routes, surroundings).layer(cors(&app.config)))
+}
+
+fn check_conflicts(
+    native: &[Route<App>],
+    dialects: &[dialects::Mounted],
+) -> Result<(), MountError> {
+    let native = native.iter().map(|route| ("the native API", &route.method, &route.path));
+    let mounted = dialects.iter().flat_map(|dialect| {
+        dialect.routes.iter().map(|route| (dialect.name, &route.method, &route.path))
+    });
+    let mut claimed: Vec<(&str, &Method, &String)> = Vec::new();
+    for (owner, method, path) in native.chain(mounted) {
+        if let Some((first, ..)) =
+            claimed.iter().find(|(_, known, at)| *known == method && *at == path)
+        {
+            return Err(MountError::Conflict {
+                first: (*first).to_owned(),
+                second: owner.to_owned(),
+                route: format!("{method} {path}"),
+            });
+        }
+        claimed.push((owner, method, path));
+    }
+    Ok(())
+}
+
+fn cors(config: &Config) -> CorsLayer {
+    let layer = CorsLayer::new()
+        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
+        .allow_headers([
+            AUTHORIZATION,
+            CONTENT_TYPE,
+            HeaderName::from_static("x-access-token"),
+            HeaderName::from_static("x-csrf-token"),
+        ])
+        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER])
+        .max_age(std::time::Duration::from_mins(10));
+    match &config.cors.origins {
+        Origins::Any => layer.allow_origin(AllowOrigin::any()),
+        Origins::Listed(origins) => {
+            let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
+            layer
+                .allow_origin(AllowOrigin::list(origins))
+                .allow_credentials(config.cookies.enabled)
+        }
+    }
+}
