@@ -1,6 +1,7 @@
 //! Bodies: B1 to B24, W9, E10.
 
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use crate::client::{Client, assert_alive, one, post, post_json};
 use crate::server::Server;
@@ -229,6 +230,19 @@ async fn b16_a_body_is_at_most_64_kib() {
     let head = "POST /object HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 3000000000\r\n\r\n";
     let mut client = Client::connect(server.address).await;
     client.write(head.as_bytes()).await;
+    assert_eq!(client.answer().await.status, 413);
+}
+
+#[tokio::test]
+async fn b16_a_client_that_was_refused_may_finish_before_it_reads() {
+    let server = Server::start().await;
+    let mut client = Client::connect(server.address).await;
+    let head = "POST /object HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\n";
+    client.write(head.as_bytes()).await;
+    for _ in 0..100 {
+        client.socket().write_all(&[b'a'; 10_000]).await.expect("the server still reads");
+        tokio::task::yield_now().await;
+    }
     assert_eq!(client.answer().await.status, 413);
 }
 

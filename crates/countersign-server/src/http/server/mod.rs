@@ -149,10 +149,16 @@ impl Server {
 
     async fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let connection = Connection { server: Arc::clone(self), stream, peer };
-        if let Ok(seat) = Arc::clone(&self.seats).try_acquire_owned() {
-            self.start(seat, connection.serve());
-        } else if let Ok(seat) = Arc::clone(&self.refusals).acquire_owned().await {
-            self.start(seat, connection.refuse());
+        // Clients that linger over their refusal must not keep others from a seat that is free.
+        tokio::select! {
+            biased;
+            Ok(seat) = Arc::clone(&self.seats).acquire_owned() => {
+                self.start(seat, connection.serve());
+            }
+            Ok(seat) = Arc::clone(&self.refusals).acquire_owned() => {
+                self.start(seat, connection.refuse());
+            }
+            else => {}
         }
     }
 

@@ -1,12 +1,10 @@
 //! What is issued here is verified here, and by others.
 
-mod kit;
-
+use crate::kit::{KEYS, NOW, claims, decode, header, key, ring, sign_raw, verifier};
 use countersign::{
     Algorithm, Issuer, Jwk, JwkSet, KeyError, KeyRing, Profile, SigningKey, Verifier, VerifyError,
     VerifyingKey,
 };
-use kit::{KEYS, NOW, claims, decode, header, key, ring, sign_raw, verifier};
 use serde_json::{Value, json};
 
 #[test]

@@ -1,7 +1,5 @@
 //! What the tests share: keys made once, good claims, and a signer that signs anything.
 
-#![expect(dead_code, reason = "each test file uses its own part")]
-
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
@@ -11,15 +9,15 @@ use countersign::{Algorithm, KeyRing, Profile, SigningKey, Verifier};
 use jsonwebtoken::EncodingKey;
 use serde_json::{Value, json};
 
-pub const NOW: i64 = 1_800_000_000;
-pub const ISSUER: &str = "https://accounts.example.org";
-pub const AUDIENCE: &str = "https://api.example.org";
+pub(crate) const NOW: i64 = 1_800_000_000;
+pub(crate) const ISSUER: &str = "https://accounts.example.org";
+pub(crate) const AUDIENCE: &str = "https://api.example.org";
 
 /// One key of each algorithm, with the algorithm's name as `kid`.
-pub static KEYS: LazyLock<Vec<SigningKey>> =
+pub(crate) static KEYS: LazyLock<Vec<SigningKey>> =
     LazyLock::new(|| Algorithm::ALL.into_iter().map(new_key).collect());
 
-pub fn new_key(algorithm: Algorithm) -> SigningKey {
+pub(crate) fn new_key(algorithm: Algorithm) -> SigningKey {
     let kid = Some(algorithm.as_str());
     if algorithm.is_symmetric() {
         SigningKey::from_secret(algorithm, kid, &[algorithm.as_str().as_bytes()[2]; 64]).unwrap()
@@ -28,19 +26,19 @@ pub fn new_key(algorithm: Algorithm) -> SigningKey {
     }
 }
 
-pub fn key(algorithm: Algorithm) -> &'static SigningKey {
+pub(crate) fn key(algorithm: Algorithm) -> &'static SigningKey {
     KEYS.iter().find(|key| key.algorithm() == algorithm).unwrap()
 }
 
-pub fn ring() -> KeyRing {
+pub(crate) fn ring() -> KeyRing {
     KeyRing::new(KEYS.iter().map(SigningKey::verifying_key).collect())
 }
 
-pub fn verifier() -> Verifier {
+pub(crate) fn verifier() -> Verifier {
     Verifier::new(Profile::ACCESS, ring()).issuer(ISSUER).audience(AUDIENCE)
 }
 
-pub fn claims() -> Value {
+pub(crate) fn claims() -> Value {
     json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": "u1", "jti": "t1", "sid": "s1", "gen": 3,
         "iat": NOW, "exp": NOW + 900, "auth_time": NOW - 60, "amr": ["pwd"], "roles": ["admin"],
@@ -48,7 +46,7 @@ pub fn claims() -> Value {
 }
 
 /// The good claims, with these members in the place of theirs; `null` takes one out.
-pub fn claims_with(changes: &Value) -> String {
+pub(crate) fn claims_with(changes: &Value) -> String {
     let mut claims = claims();
     for (name, value) in changes.as_object().unwrap() {
         let members = claims.as_object_mut().unwrap();
@@ -60,27 +58,31 @@ pub fn claims_with(changes: &Value) -> String {
     claims.to_string()
 }
 
-pub fn header(algorithm: Algorithm) -> Value {
+pub(crate) fn header(algorithm: Algorithm) -> Value {
     json!({ "alg": algorithm.as_str(), "typ": "at+jwt", "kid": algorithm.as_str() })
 }
 
-pub fn encode(bytes: impl AsRef<[u8]>) -> String {
+pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-pub fn decode(text: &str) -> Vec<u8> {
+pub(crate) fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).unwrap()
 }
 
 /// A token of this header and payload, whatever they are, with the key's right signature over them.
-pub fn sign_raw(key: &SigningKey, header: impl AsRef<[u8]>, payload: impl AsRef<[u8]>) -> String {
+pub(crate) fn sign_raw(
+    key: &SigningKey,
+    header: impl AsRef<[u8]>,
+    payload: impl AsRef<[u8]>,
+) -> String {
     let message = format!("{}.{}", encode(header), encode(payload));
     let signature = signature(key, &message);
     format!("{message}.{signature}")
 }
 
 /// The key's signature of `message`, made by another implementation.
-pub fn signature(key: &SigningKey, message: &str) -> String {
+pub(crate) fn signature(key: &SigningKey, message: &str) -> String {
     let private = key.to_pkcs8_der();
     let (other, key) = match key.algorithm() {
         Algorithm::Es256 => (jsonwebtoken::Algorithm::ES256, EncodingKey::from_ec_der(&private)),
@@ -101,7 +103,7 @@ fn rsa(pkcs8: &[u8]) -> EncodingKey {
 }
 
 /// A file of the shared vectors, or `None` with the reason printed.
-pub fn vector(path: &str) -> Option<String> {
+pub(crate) fn vector(path: &str) -> Option<String> {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors");
     let path = PathBuf::from(folder).join(path);
     match std::fs::read_to_string(&path) {

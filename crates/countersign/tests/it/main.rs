@@ -1,0 +1,4 @@
+//! The library's tests, through its public interface only.
+
+mod kit;
+mod round_trip;
