@@ -193,14 +193,14 @@ impl App {
     pub async fn write<T, J>(
         &self,
         name: &'static str,
-        job: impl Into<Arc<J>>,
+        job: J,
         change: impl for<'t> Fn(&'t mut Tx<'_>, App, Arc<J>) -> BoxFuture<'t, Result<T>> + Send + 'static,
     ) -> Result<T>
     where
         T: Send + 'static,
         J: Send + Sync + 'static,
     {
-        let (app, job) = (self.clone(), job.into());
+        let (app, job) = (self.clone(), Arc::new(job));
         self.db.write(name, move |tx| change(tx, app.clone(), job.clone())).await
     }
 

@@ -15,7 +15,7 @@ pub mod http;
 pub mod identifier;
 pub mod keys;
 pub mod node;
-mod numbers;
+pub mod numbers;
 pub mod operations;
 pub mod password;
 pub mod refresh_token;

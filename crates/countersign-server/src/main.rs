@@ -1,2 +1,12 @@
 //! The `countersign` binary.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // The one TLS provider, chosen before anything connects.
+    if rustls::crypto::aws_lc_rs::default_provider().install_default().is_err() {
+        eprintln!("countersign: another TLS provider is installed already");
+        return ExitCode::FAILURE;
+    }
+    countersign_server::cli::run()
+}

@@ -2,7 +2,6 @@
 //! predecessor that comes again is told from a lost answer.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use futures::FutureExt as _;
 use parking_lot::Mutex;
@@ -84,8 +83,7 @@ impl App {
             if taken.is_empty() {
                 return Ok(());
             }
-            let job = Arc::new(taken);
-            let written = self.write("note_uses", job.clone(), |tx, _app, job| {
+            let written = self.write("note_uses", taken.clone(), |tx, _app, job| {
                 async move {
                     for (session_id, generation, at) in &*job {
                         session::note_use(tx, &session_id.to_string(), *generation, *at).await?;
@@ -95,7 +93,7 @@ impl App {
                 .boxed()
             });
             if let Err(error) = written.await {
-                self.uses.take_back(&job);
+                self.uses.take_back(&taken);
                 return Err(error);
             }
         }

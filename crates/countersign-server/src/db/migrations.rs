@@ -2,7 +2,6 @@
 //! written is said in [`migrate`](super::Migration).
 
 use super::Migration;
-use crate::migration;
 
 /// `migration!("7_name.sql")`: the file of that name in `migrations/`.
 #[macro_export]

@@ -54,7 +54,7 @@ impl Node {
         if self.0.freshness.age().is_some_and(|age| age > TOO_LONG) {
             *position = Position::default();
         }
-        let version = self.0.db.data_version().await?;
+        let version = self.0.db.data_version()?;
         if version.is_none() || version != position.data_version {
             match &mut position.floors {
                 Some(floors) => self.read(floors).await?,

@@ -57,6 +57,7 @@ pub struct Attempt {
     address: Option<String>,
 }
 
+#[derive(Clone)]
 struct Failed {
     caller: Caller,
     attempt: Attempt,
@@ -129,7 +130,7 @@ impl App {
         (kind, reason): (&'static str, &'static str),
         user_id: Option<String>,
     ) -> Result<()> {
-        let job = Arc::new(Failed { caller: caller.clone(), attempt, kind, reason, user_id });
+        let job = Failed { caller: caller.clone(), attempt, kind, reason, user_id };
         let counted = self.write("count_failure", job.clone(), count).await;
         match counted {
             // Two first failures at once: the other one made the row.

@@ -68,5 +68,5 @@ pub async fn delete(
     Json(Delete { password }): Json<Delete>,
 ) -> Result<impl IntoResponse, Problem> {
     app.delete_own(&caller, identity.user_id(), password).await?;
-    Ok((StatusCode::NO_CONTENT, SetCookies::clear(&app)))
+    Ok((StatusCode::NO_CONTENT, SetCookies::clear(&app), ()))
 }

@@ -1,0 +1,91 @@
+//! `countersign serve`
+
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{Failure, Settings, logging};
+use crate::app::{App, Notices};
+use crate::config::Overrides;
+use crate::http::{router::router, server};
+use crate::tables::user;
+
+/// Serves until SIGTERM or SIGINT.
+#[derive(Args, Default)]
+pub(super) struct Serve {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<String>,
+    /// What clients call the server.
+    #[arg(long, value_name = "URL")]
+    public_url: Option<String>,
+    /// Switch on a dialect of older clients; may be repeated.
+    #[arg(long = "dialect", value_name = "NAME[=PREFIX]")]
+    dialects: Vec<String>,
+}
+
+impl Serve {
+    pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        let config = settings.load(self.overrides())?;
+        logging::start();
+        let (app, notices) = settings.build(config, false).await?;
+        let router = router(&app).map_err(Failure::of)?;
+        let address = app.config.listen;
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| Failure::Failed(format!("listen: {address}: {error}")))?;
+        tell(&app, &notices, &listener).await?;
+        let limits = server::Limits {
+            max_connections: app.config.http.max_connections,
+            ..server::Limits::default()
+        };
+        let stop = stop_signal().map_err(Failure::of)?;
+        tokio::select! {
+            served = server::serve(listener, router, limits, stop) => served.map_err(Failure::of)?,
+            () = app.attend() => {}
+        }
+        tracing::info!("stopped");
+        app.shut_down().await.map_err(Failure::of)
+    }
+
+    fn overrides(self) -> Overrides {
+        let mut flags = Overrides::default();
+        if let Some(listen) = self.listen {
+            flags = flags.set("--listen", "listen", listen);
+        }
+        if let Some(public_url) = self.public_url {
+            flags = flags.set("--public-url", "public_url", public_url);
+        }
+        self.dialects.into_iter().fold(flags, Overrides::dialect)
+    }
+}
+
+/// Says where the server listens, where its data lies, and what to do first.
+async fn tell(app: &App, notices: &Notices, listener: &TcpListener) -> Result<(), Failure> {
+    for warning in &notices.warnings {
+        tracing::warn!("{warning}");
+    }
+    let address = listener.local_addr().map_err(Failure::of)?;
+    println!("Countersign listens on http://{address}");
+    println!("  data: {}", app.config.data_dir.display());
+    if let Some(path) = &notices.created {
+        println!("  master secret: {} (made just now; keep a copy)", path.display());
+    }
+    let nobody = user::list_after(&app.db, "", 1).await.map_err(Failure::of)?.is_empty();
+    if nobody {
+        println!("  the first admin: countersign user create --email you@example.org --admin");
+    }
+    Ok(())
+}
+
+/// Ends at SIGTERM and at SIGINT.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

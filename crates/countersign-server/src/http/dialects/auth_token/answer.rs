@@ -1,0 +1,139 @@
+//! The dialect's answers.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use serde_json::json;
+
+use crate::error::{Error, Refusal};
+use crate::http::json::BodyError;
+
+/// What a client is told that did not get what it wanted.
+#[derive(Debug)]
+pub struct Fail {
+    status: StatusCode,
+    message: Cow<'static, str>,
+    retry_after: Option<Duration>,
+}
+
+impl Fail {
+    pub(super) fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { status, message: message.into(), retry_after: None }
+    }
+
+    /// Overload, or out of touch: the client may try again.
+    fn try_again(retry_after: Duration) -> Self {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        Self { retry_after: Some(retry_after), ..Self::new(status, "Try again") }
+    }
+}
+
+impl IntoResponse for Fail {
+    fn into_response(self) -> Response {
+        let body = json!({ "status": "fail", "message": self.message });
+        let mut response = (self.status, Json(body)).into_response();
+        if let Some(retry_after) = self.retry_after {
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
+        }
+        response
+    }
+}
+
+/// A success with a token for the user.
+pub(super) fn success(status: StatusCode, message: &'static str, token: &str) -> Response {
+    let body = json!({ "status": "success", "message": message, "auth_token": token });
+    (status, Json(body)).into_response()
+}
+
+impl From<BodyError> for Fail {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::UnsupportedMediaType => {
+                Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported content type.")
+            }
+            BodyError::Malformed(_) => {
+                Self::new(StatusCode::BAD_REQUEST, "Malformed request body.")
+            }
+            BodyError::TooLarge { .. } => {
+                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Malformed request body.")
+            }
+            BodyError::TimedOut => {
+                Self::new(StatusCode::REQUEST_TIMEOUT, "Malformed request body.")
+            }
+        }
+    }
+}
+
+/// What any route answers when an operation fails; where the dialect has other words for one of
+/// them, the route says so before.
+impl From<Error> for Fail {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Refused(refusal) => refusal.into(),
+            Error::TooManyAttempts { retry_after } => Self {
+                retry_after: Some(retry_after),
+                ..Self::new(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Too many attempts. Please try again later.",
+                )
+            },
+            Error::Overloaded { retry_after } => Self::try_again(retry_after),
+            Error::Invalid { message, .. } => Self::new(StatusCode::BAD_REQUEST, message),
+            Error::RegistrationClosed => {
+                Self::new(StatusCode::FORBIDDEN, "Registration is closed.")
+            }
+            Error::InvalidCredentials => {
+                Self::new(StatusCode::NOT_FOUND, "User does not exist.")
+            }
+            Error::IdentifierTaken(_) => {
+                Self::new(StatusCode::ACCEPTED, "User already exists. Please Log in.")
+            }
+            Error::NotFound(_) => invalid_token(),
+            Error::Conflict => Self::try_again(Duration::from_secs(1)),
+            Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
+                tracing::error!(%error, "a request failed");
+                Self::try_again(Duration::from_secs(1))
+            }
+        }
+    }
+}
+
+impl From<Refusal> for Fail {
+    fn from(refusal: Refusal) -> Self {
+        use countersign::{EndReason, VerifyError};
+        match refusal {
+            Refusal::OutOfTouch => Self::try_again(Duration::from_secs(1)),
+            Refusal::Invalid(VerifyError::Expired) => {
+                unauthorized("Signature expired. Please log in again.")
+            }
+            Refusal::Ended(EndReason::Deleted | EndReason::Disabled)
+            | Refusal::Invalid(_)
+            | Refusal::NotARefreshToken => invalid_token(),
+            Refusal::Ended(_) => unauthorized("Token blacklisted. Please log in again."),
+            Refusal::Missing => unauthorized("Provide a valid auth token."),
+        }
+    }
+}
+
+pub(super) fn unauthorized(message: &'static str) -> Fail {
+    Fail::new(StatusCode::UNAUTHORIZED, message)
+}
+
+pub(super) fn invalid_token() -> Fail {
+    unauthorized("Invalid token. Please log in again.")
+}
+
+/// Whether an operation failed for want of the database rather than for what was asked; then it is
+/// logged, since the client is not told.
+pub(super) fn is_storage(error: &Error) -> bool {
+    let is_storage = matches!(error, Error::Db(_) | Error::Signing(_) | Error::Internal(_));
+    if is_storage {
+        tracing::error!(%error, "a request failed");
+    }
+    is_storage
+}

@@ -1,0 +1,41 @@
+//! The dialect `auth-token`: `/auth/*`, JSON `{status, message, auth_token}`, one token a login.
+
+mod answer;
+mod body;
+mod login;
+mod logout;
+mod register;
+mod status;
+mod token;
+
+use std::time::Duration;
+
+use axum::routing::{get, post};
+use countersign::{ClaimType, Profile, Subject};
+use http::Method;
+
+use super::Definition;
+use crate::http::router::Route;
+
+/// What the dialect is.
+pub const DEFINITION: Definition = Definition {
+    name: "auth-token",
+    access_ttl: Duration::from_hours(24),
+    profile: Profile {
+        typ: "JWT",
+        required: &[
+            ("iat", ClaimType::Integer),
+            ("jti", ClaimType::Text),
+            ("sid", ClaimType::Text),
+        ],
+        subject: Subject::Integer,
+    },
+    routes: || {
+        vec![
+            Route::new(Method::POST, "/auth/register", post(register::post)),
+            Route::new(Method::POST, "/auth/login", post(login::post)),
+            Route::new(Method::GET, "/auth/status", get(status::get)),
+            Route::new(Method::POST, "/auth/logout", post(logout::post)),
+        ]
+    },
+};

@@ -1,0 +1,40 @@
+//! `GET /auth/status`
+
+use axum::Json;
+use axum::extract::State;
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+use super::answer::{Fail, invalid_token, unauthorized};
+use super::token::{check, present};
+use crate::http::dialects::Dialect;
+use crate::operations::Caller;
+use crate::tables::user;
+
+/// Whose token it is.
+pub async fn get(
+    State(dialect): State<Dialect>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Fail> {
+    let token = present(&headers)?;
+    if token.is_empty() {
+        return Err(unauthorized("Provide a valid auth token."));
+    }
+    let verified = check(&dialect, token, caller.now)?;
+    let number = verified.claims.subject_number().ok_or_else(invalid_token)?;
+    let app = dialect.app();
+    let user = user::find_by_number(&app.db, number).await.map_err(crate::error::Error::from)?;
+    let user = user.filter(user::User::is_active).ok_or_else(invalid_token)?;
+    let profile = app.profile(user).await?;
+    let email = profile.identifiers.iter().find(|identifier| identifier.kind == "email");
+    Ok(Json(json!({
+        "status": "success",
+        "data": {
+            "user_id": profile.user.number,
+            "email": email.or(profile.identifiers.first()).map(|identifier| &identifier.value),
+            "admin": profile.user.is_admin(),
+            "registered_on": profile.user.created_at.to_http_date(),
+        },
+    })))
+}

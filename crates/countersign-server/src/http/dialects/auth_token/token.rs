@@ -1,0 +1,64 @@
+//! The dialect's token: `sub` is the user's number.
+
+use std::sync::Arc;
+
+use countersign::Verified;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use serde::Serialize;
+
+use super::answer::{Fail, unauthorized};
+use crate::clock::Time;
+use crate::error::Result;
+use crate::http::dialects::Dialect;
+use crate::tables::session::Session;
+use crate::tables::user::User;
+
+#[derive(Serialize)]
+struct Claims<'a> {
+    exp: i64,
+    iat: i64,
+    sub: i64,
+    jti: String,
+    sid: &'a str,
+}
+
+/// A token for the session that just began.
+pub(super) fn mint(
+    dialect: &Dialect,
+    user: &User,
+    session: &Session,
+    now: Time,
+) -> Result<String> {
+    dialect.sign(&Claims {
+        exp: dialect.expires_at(now).seconds(),
+        iat: now.seconds(),
+        sub: user.number,
+        jti: dialect.app().entropy.uuid(now).to_string(),
+        sid: &session.id,
+    })
+}
+
+/// The second word of the `Authorization` header, empty where there is none.
+pub(super) fn present(headers: &HeaderMap) -> Result<&str, Fail> {
+    let malformed = || unauthorized("Bearer token malformed.");
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let header = match (values.next(), values.next()) {
+        (None, _) => return Ok(""),
+        (Some(header), None) => header.to_str().map_err(|_| malformed())?,
+        (Some(_), Some(_)) => return Err(malformed()),
+    };
+    if header.is_empty() {
+        return Ok("");
+    }
+    let mut words = header.split(' ');
+    match (words.next(), words.next()) {
+        (Some(scheme), Some(token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token),
+        _ => Err(malformed()),
+    }
+}
+
+/// Checks the token.
+pub(super) fn check(dialect: &Dialect, token: &str, now: Time) -> Result<Arc<Verified>, Fail> {
+    Ok(dialect.app().check_token_with(dialect.verifier(), token, now)?)
+}

@@ -1,0 +1,187 @@
+//! Dialects: older wire formats over the same operations. Each lives in its own folder, and is a
+//! [`Definition`] here; nothing else knows which there are.
+
+pub mod auth_token;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::FromRef;
+use countersign::{Algorithm, Issuer, KeyError, KeyRing, Profile, SigningKey, Verifier};
+use serde::Serialize;
+
+use super::router::Route;
+use crate::app::App;
+use crate::clock::Time;
+use crate::config::{Config, DialectConfig, PasswordPolicy};
+use crate::error::Result;
+use crate::operations::Terms;
+use crate::password::Policy;
+
+/// How many good tokens each dialect's verifier remembers.
+const REMEMBERED_TOKENS: usize = 10_000;
+
+/// What a dialect is, before it is configured.
+pub struct Definition {
+    /// Its name in the configuration.
+    pub name: &'static str,
+    /// How long its access tokens live unless the configuration says otherwise.
+    pub access_ttl: Duration,
+    /// What its tokens must carry.
+    pub profile: Profile,
+    /// Its routes, without the prefix.
+    pub routes: fn() -> Vec<Route<Dialect>>,
+}
+
+/// Every dialect there is.
+const DEFINITIONS: &[Definition] = &[auth_token::DEFINITION];
+
+/// The names of the dialects there are.
+pub fn names() -> Vec<&'static str> {
+    DEFINITIONS.iter().map(|definition| definition.name).collect()
+}
+
+/// The longest life of an access token in the configured dialects; zero without any.
+pub fn longest_access_ttl(config: &Config) -> Duration {
+    let ttl = |dialect: &DialectConfig| {
+        let definition = find(&dialect.name)?;
+        Some(dialect.access_ttl.unwrap_or(definition.access_ttl))
+    };
+    config.dialects.iter().filter_map(ttl).max().unwrap_or_default()
+}
+
+fn find(name: &str) -> Option<&'static Definition> {
+    DEFINITIONS.iter().find(|definition| definition.name == name)
+}
+
+/// A dialect as it is configured: the state of its routes. Cheap to clone.
+#[derive(Clone)]
+pub struct Dialect(Arc<Parts>);
+
+struct Parts {
+    app: App,
+    issuer: Issuer,
+    verifier: Verifier,
+    terms: Terms,
+    policy: Option<Policy>,
+}
+
+impl Dialect {
+    /// The app that all dialects and the native API share.
+    pub fn app(&self) -> &App {
+        &self.0.app
+    }
+
+    /// What verifies the dialect's tokens, and no others.
+    pub fn verifier(&self) -> &Verifier {
+        &self.0.verifier
+    }
+
+    /// How long the dialect's sessions live.
+    pub fn terms(&self) -> &Terms {
+        &self.0.terms
+    }
+
+    /// The password policy that is asked for on top of what every password must be.
+    pub fn policy(&self) -> Option<&Policy> {
+        self.0.policy.as_ref()
+    }
+
+    /// When a token that is minted now expires.
+    pub fn expires_at(&self, now: Time) -> Time {
+        now.plus(self.0.terms.absolute_ttl)
+    }
+
+    /// Signs a token: HS256, header `{"alg":"HS256","typ":"JWT"}`.
+    pub fn sign(&self, claims: &impl Serialize) -> Result<String> {
+        Ok(self.0.issuer.sign("JWT", claims)?)
+    }
+}
+
+impl FromRef<Dialect> for App {
+    fn from_ref(dialect: &Dialect) -> Self {
+        dialect.app().clone()
+    }
+}
+
+/// A dialect with its routes where the configuration puts them.
+pub struct Mounted {
+    /// The dialect's name.
+    pub name: &'static str,
+    /// What its routes share.
+    pub state: Dialect,
+    /// Its routes under their prefix.
+    pub routes: Vec<Route<Dialect>>,
+}
+
+/// Why the routes cannot be put together.
+#[derive(Debug, thiserror::Error)]
+pub enum MountError {
+    /// Two claim the same method and path.
+    #[error("dialects: {first} and {second} both claim {route}; give one of them a prefix")]
+    Conflict {
+        /// Who was first.
+        first: String,
+        /// Who came after.
+        second: String,
+        /// The method and the path.
+        route: String,
+    },
+    /// There is no such dialect.
+    #[error("dialects.name: there is no dialect {0:?}")]
+    Unknown(String),
+    /// The secret cannot be used.
+    #[error("dialects.secret: of {dialect}: {problem}")]
+    Secret {
+        /// The dialect.
+        dialect: &'static str,
+        /// What is wrong.
+        problem: KeyError,
+    },
+}
+
+/// Makes every configured dialect.
+pub fn mount(app: &App) -> Result<Vec<Mounted>, MountError> {
+    app.config.dialects.iter().map(|config| mount_one(app, config)).collect()
+}
+
+fn mount_one(app: &App, config: &DialectConfig) -> Result<Mounted, MountError> {
+    let definition =
+        find(&config.name).ok_or_else(|| MountError::Unknown(config.name.clone()))?;
+    let key = signing_key(app, config)
+        .map_err(|problem| MountError::Secret { dialect: definition.name, problem })?;
+    let access_ttl = config.access_ttl.unwrap_or(definition.access_ttl);
+    let ring = KeyRing::new(vec![key.verifying_key()]);
+    let state = Dialect(Arc::new(Parts {
+        app: app.clone(),
+        issuer: Issuer::new(key),
+        verifier: Verifier::new(definition.profile, ring)
+            .leeway(app.config.tokens.leeway)
+            .remember(REMEMBERED_TOKENS),
+        terms: Terms {
+            channel: definition.name.to_owned(),
+            idle_ttl: access_ttl,
+            absolute_ttl: access_ttl,
+        },
+        policy: (config.password_policy == PasswordPolicy::Server).then(|| app.policy()),
+    }));
+    let mut routes = (definition.routes)();
+    for route in &mut routes {
+        route.path.insert_str(0, &config.prefix);
+    }
+    Ok(Mounted { name: definition.name, state, routes })
+}
+
+/// The configured secret, or one derived from the master secret, the same on every node.
+fn signing_key(app: &App, config: &DialectConfig) -> Result<SigningKey, KeyError> {
+    match &config.secret {
+        Some(secret) if config.allow_weak_secret => {
+            SigningKey::from_weak_secret(Algorithm::Hs256, None, secret.expose())
+        }
+        Some(secret) => SigningKey::from_secret(Algorithm::Hs256, None, secret.expose()),
+        None => {
+            let derived = app.master.derive(&format!("dialect:{}", config.name));
+            SigningKey::from_secret(Algorithm::Hs256, None, &*derived)
+        }
+    }
+}
