@@ -35,6 +35,8 @@ mod memory;
 mod profile;
 mod signing_key;
 mod token;
+#[cfg(test)]
+mod vectors;
 mod verifier;
 mod verifying_key;
 

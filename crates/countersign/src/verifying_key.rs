@@ -28,7 +28,7 @@ struct Inner {
 
 enum Material {
     Public(ParsedPublicKey),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 /// What makes a key this key: its algorithm, its identifier and its bytes, as one digest.
@@ -172,11 +172,11 @@ fn check_modulus(algorithm: Algorithm, der: &[u8]) -> Result<(), KeyError> {
 }
 
 /// The secret as a key, of any length but zero.
-pub(crate) fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<hmac::Key, KeyError> {
+pub(crate) fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<Box<hmac::Key>, KeyError> {
     if secret.is_empty() {
         return Err(KeyError::Size { algorithm, bits: 0 });
     }
-    Ok(hmac::Key::new(hash(algorithm)?, secret))
+    Ok(Box::new(hmac::Key::new(hash(algorithm)?, secret)))
 }
 
 /// Refuses a secret that is short, or that is what everybody may know.
