@@ -131,6 +131,9 @@ pub enum KeyError {
         /// How long it is.
         bits: usize,
     },
+    /// The RSA key comes from a generator whose keys can be factored (CVE-2017-15361).
+    #[error("the key can be factored")]
+    Factorable,
     /// The secret is the text of a public key, which everybody may have.
     #[error("the secret is the text of a public key")]
     PublicSecret,

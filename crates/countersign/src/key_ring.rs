@@ -11,7 +11,8 @@ use crate::verifying_key::VerifyingKey;
 pub struct KeyRing(Arc<RwLock<Vec<VerifyingKey>>>);
 
 impl KeyRing {
-    /// A ring of these keys. Of two with the same `kid` the first counts.
+    /// A ring of these keys. Two with the same `kid` are none: which is meant would be the token's
+    /// to choose.
     pub fn new(keys: Vec<VerifyingKey>) -> Self {
         Self(Arc::new(RwLock::new(keys)))
     }
@@ -29,10 +30,8 @@ impl KeyRing {
     /// The key that goes by `kid`; without one the only key, if it is.
     pub(crate) fn find(&self, kid: Option<&str>) -> Option<VerifyingKey> {
         let keys = self.0.read();
-        match (kid, &keys[..]) {
-            (None, [only]) => Some(only.clone()),
-            (None, _) => None,
-            (Some(_), keys) => keys.iter().find(|key| key.key_id() == kid).cloned(),
-        }
+        let mut named = keys.iter().filter(|key| kid.is_none() || key.key_id() == kid);
+        let only = named.next()?;
+        named.next().is_none().then(|| only.clone())
     }
 }

@@ -37,6 +37,8 @@ mod reason;
 mod revocation;
 mod signing_key;
 mod token;
+#[cfg(test)]
+mod vectors;
 mod verifier;
 mod verifying_key;
 

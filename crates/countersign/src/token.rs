@@ -1,27 +1,30 @@
-//! Takes a token apart (RFC 7515, section 3.1), before any key is looked for.
+//! Takes a token apart (RFC 7515, section 3.1) and finds who signed it.
 
 use serde_json::{Map, Value};
 
 use crate::algorithm::Algorithm;
 use crate::error::{HeaderError, VerifyError};
+use crate::key_ring::KeyRing;
 use crate::profile::Profile;
+use crate::verifying_key::VerifyingKey;
 use crate::{MAX_TOKEN_LENGTH, base64url, json};
 
 /// Members by which a token would say how it is to be verified (RFC 7515, section 4.1; RFC 7516,
 /// section 4.1; RFC 7797): none of that is a token's to choose.
 const FORBIDDEN: [&str; 8] = ["crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "enc"];
 
-/// A token in its parts. Nothing of it is verified.
+/// A token in its parts, of which nothing is verified by having them.
 pub(crate) struct Token<'a> {
-    pub(crate) algorithm: Algorithm,
     pub(crate) kid: Option<String>,
-    pub(crate) signed: &'a str,
-    pub(crate) signature: Vec<u8>,
+    algorithm: Algorithm,
+    signed: &'a str,
+    signature: Vec<u8>,
     payload: Vec<u8>,
+    typ: Option<String>,
 }
 
 impl<'a> Token<'a> {
-    pub(crate) fn parse(token: &'a str, profile: &Profile) -> Result<Self, VerifyError> {
+    pub(crate) fn parse(token: &'a str) -> Result<Self, VerifyError> {
         if token.len() > MAX_TOKEN_LENGTH {
             return Err(VerifyError::TooLong);
         }
@@ -36,14 +39,36 @@ impl<'a> Token<'a> {
         }
         let decode = |segment| base64url::decode(segment).ok_or(VerifyError::Encoding);
         let mut members = json::read_object(&decode(header)?).map_err(HeaderError::Json)?;
-        let algorithm = check_header(&members, profile)?;
+        let algorithm = check_header(&members)?;
         Ok(Self {
             algorithm,
             kid: key_id(&mut members)?,
+            typ: members.get("typ").and_then(Value::as_str).map(str::to_owned),
             signed: &token[..header.len() + 1 + payload.len()],
             signature: decode(signature)?,
             payload: decode(payload)?,
         })
+    }
+
+    pub(crate) fn check_type(&self, profile: &Profile) -> Result<(), VerifyError> {
+        match &self.typ {
+            Some(typ) if profile.accepts_type(typ) => Ok(()),
+            _ => Err(VerifyError::Type),
+        }
+    }
+
+    /// The key of the ring that signed the token.
+    pub(crate) fn check_signature(&self, keys: &KeyRing) -> Result<VerifyingKey, VerifyError> {
+        let Some(key) = keys.find(self.kid.as_deref()) else {
+            return Err(VerifyError::UnknownKey { kid: self.kid.clone() });
+        };
+        if key.algorithm() != self.algorithm {
+            return Err(VerifyError::Algorithm);
+        }
+        if !key.accepts(self.signed.as_bytes(), &self.signature) {
+            return Err(VerifyError::Signature);
+        }
+        Ok(key)
     }
 
     /// What was signed. To be called once the signature is known to be right.
@@ -52,18 +77,12 @@ impl<'a> Token<'a> {
     }
 }
 
-fn check_header(members: &Map<String, Value>, profile: &Profile) -> Result<Algorithm, VerifyError> {
+fn check_header(members: &Map<String, Value>) -> Result<Algorithm, VerifyError> {
     if let Some(name) = FORBIDDEN.into_iter().find(|name| members.contains_key(*name)) {
         return Err(HeaderError::Forbidden { name }.into());
     }
-    let text = |name| members.get(name).and_then(Value::as_str);
-    let algorithm = text("alg").and_then(|name| name.parse().ok());
-    let algorithm = algorithm.ok_or(VerifyError::Algorithm)?;
-    if text("typ").is_some_and(|typ| profile.accepts_type(typ)) {
-        Ok(algorithm)
-    } else {
-        Err(VerifyError::Type)
-    }
+    let algorithm = members.get("alg").and_then(Value::as_str).and_then(|name| name.parse().ok());
+    algorithm.ok_or(VerifyError::Algorithm)
 }
 
 fn key_id(members: &mut Map<String, Value>) -> Result<Option<String>, HeaderError> {

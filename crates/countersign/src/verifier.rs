@@ -121,16 +121,9 @@ impl Verifier {
 
     /// Everything about a token that does not change with time.
     fn read(&self, token: &str) -> Result<Remembered, VerifyError> {
-        let token = Token::parse(token, &self.profile)?;
-        let Some(key) = self.keys.find(token.kid.as_deref()) else {
-            return Err(VerifyError::UnknownKey { kid: token.kid });
-        };
-        if key.algorithm() != token.algorithm {
-            return Err(VerifyError::Algorithm);
-        }
-        if !key.accepts(token.signed.as_bytes(), &token.signature) {
-            return Err(VerifyError::Signature);
-        }
+        let token = Token::parse(token)?;
+        token.check_type(&self.profile)?;
+        let key = token.check_signature(&self.keys)?;
         let members = token.claims()?;
         self.profile.check(&members)?;
         let claims = Claims::new(members).ok_or(VerifyError::MissingClaim { name: "exp" })?;

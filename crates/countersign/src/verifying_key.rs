@@ -1,6 +1,7 @@
 //! A key that verifies, with the one algorithm it is for.
 
 use std::fmt;
+use std::iter;
 use std::sync::Arc;
 
 use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
@@ -28,7 +29,7 @@ struct Inner {
 
 enum Material {
     Public(ParsedPublicKey),
-    Secret(hmac::Key),
+    Secret(Box<hmac::Key>),
 }
 
 /// What makes a key this key: its algorithm, its identifier and its bytes, as one digest.
@@ -168,15 +169,33 @@ fn check_modulus(algorithm: Algorithm, der: &[u8]) -> Result<(), KeyError> {
     let modulus = key.modulus().big_endian_without_leading_zero();
     let leading = modulus.first().map_or(8, |byte| byte.leading_zeros() as usize);
     let bits = modulus.len() * 8 - leading;
-    if (2048..=8192).contains(&bits) { Ok(()) } else { Err(KeyError::Size { algorithm, bits }) }
+    if !(2048..=8192).contains(&bits) {
+        return Err(KeyError::Size { algorithm, bits });
+    }
+    if is_factorable(modulus) { Err(KeyError::Factorable) } else { Ok(()) }
+}
+
+/// Whether the modulus is, modulo every small prime, a power of 65537: so a widespread faulty
+/// generator made them (CVE-2017-15361), and of others not one in a hundred million is.
+fn is_factorable(modulus: &[u8]) -> bool {
+    const PRIMES: [u32; 38] = [
+        3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71, 73, 79, 83, 89,
+        97, 101, 103, 107, 109, 113, 127, 131, 137, 139, 149, 151, 157, 163, 167,
+    ];
+    PRIMES.into_iter().all(|prime| {
+        let remainder =
+            modulus.iter().fold(0, |remainder, byte| (remainder * 256 + u32::from(*byte)) % prime);
+        let next = |power: &u32| Some(power * (65_537 % prime) % prime).filter(|next| *next != 1);
+        iter::successors(Some(1), next).any(|power| power == remainder)
+    })
 }
 
 /// The secret as a key, of any length but zero.
-pub(crate) fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<hmac::Key, KeyError> {
+pub(crate) fn hmac_key(algorithm: Algorithm, secret: &[u8]) -> Result<Box<hmac::Key>, KeyError> {
     if secret.is_empty() {
         return Err(KeyError::Size { algorithm, bits: 0 });
     }
-    Ok(hmac::Key::new(hash(algorithm)?, secret))
+    Ok(Box::new(hmac::Key::new(hash(algorithm)?, secret)))
 }
 
 /// Refuses a secret that is short, or that is what everybody may know.
