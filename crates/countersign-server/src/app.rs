@@ -140,8 +140,7 @@ impl App {
         let now = clock.now();
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
         let id = entropy.uuid(now).to_string();
-        let node =
-            Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
+        let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
         let sealing = Sealing::new(master.clone(), previous.clone());
         let keys = Keys::load(db.clone(), sealing.clone(), now).await?;
         node.on_keys_changed({
@@ -151,7 +150,10 @@ impl App {
         let key = |label: &str| hmac::Key::new(hmac::HMAC_SHA256, &*master.derive(label));
         let refresh_tokens = RefreshTokens::new(
             &*master.derive("refresh"),
-            previous.map(|previous| previous.derive("refresh")).as_deref().map(<[u8; 32]>::as_slice),
+            previous
+                .map(|previous| previous.derive("refresh"))
+                .as_deref()
+                .map(<[u8; 32]>::as_slice),
         );
         let audit = match config.audit_file() {
             Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
@@ -194,7 +196,9 @@ impl App {
         &self,
         name: &'static str,
         job: J,
-        change: impl for<'t> Fn(&'t mut Tx<'_>, App, Arc<J>) -> BoxFuture<'t, Result<T>> + Send + 'static,
+        change: impl for<'t> Fn(&'t mut Tx<'_>, App, Arc<J>) -> BoxFuture<'t, Result<T>>
+        + Send
+        + 'static,
     ) -> Result<T>
     where
         T: Send + 'static,
@@ -372,7 +376,9 @@ async fn raise_longest_access_ttl(db: &Db, longest: Duration) -> Result<(), DbEr
         .await;
     match raised {
         // Another first start was quicker: this one has a row to compare with now.
-        Err(error) if error.is_unique() => Box::pin(raise_longest_access_ttl(db, Duration::from_secs(longest))).await,
+        Err(error) if error.is_unique() => {
+            Box::pin(raise_longest_access_ttl(db, Duration::from_secs(longest))).await
+        }
         raised => raised,
     }
 }

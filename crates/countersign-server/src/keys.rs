@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::clock::Time;
 use crate::db::Db;
-use crate::error::{Error, Result};
 use crate::entropy::Entropy;
+use crate::error::{Error, Result};
 use crate::secrets::MasterSecret;
 use crate::tables::signing_key::{self, SigningKeyRow};
 
@@ -74,7 +74,15 @@ impl Sealing {
         let sealed = self.master.seal(kid.as_bytes(), &key.to_pkcs8_der(), entropy);
         let algorithm = algorithm.to_string();
         let (retires_at, revoked_at) = (None, None);
-        Ok(SigningKeyRow { kid, algorithm, sealed, published_at, activates_at, retires_at, revoked_at })
+        Ok(SigningKeyRow {
+            kid,
+            algorithm,
+            sealed,
+            published_at,
+            activates_at,
+            retires_at,
+            revoked_at,
+        })
     }
 
     /// Seals with the master secret what the previous one had sealed; `None` where it is already.
@@ -165,9 +173,7 @@ impl Keys {
     fn published(&self, now: Time) -> Vec<countersign::VerifyingKey> {
         let loaded = self.0.loaded.read().clone();
         let published = loaded.rows.iter().filter(|row| row.is_published(now));
-        published
-            .filter_map(|row| Some(loaded.opened.get(&row.kid)?.key.verifying_key()))
-            .collect()
+        published.filter_map(|row| Some(loaded.opened.get(&row.kid)?.key.verifying_key())).collect()
     }
 
     /// The public keys, for everybody (RFC 7517). Symmetric keys have no public half.

@@ -124,11 +124,8 @@ impl Entry {
     const MINUTES: u32 = 27;
 
     fn new(reason: EndReason, until: i64) -> Self {
-        let minute = u32::try_from(until.div_euclid(60) + 1).unwrap_or(if until < 0 {
-            0
-        } else {
-            u32::MAX
-        });
+        let minute =
+            u32::try_from(until.div_euclid(60) + 1).unwrap_or(if until < 0 { 0 } else { u32::MAX });
         let minute = minute.min((1 << Self::MINUTES) - 1);
         Self(u32::from(reason.code()) << Self::MINUTES | minute)
     }
@@ -329,7 +326,8 @@ mod tests {
         for count in 0..400_000_u32 {
             set.revoke_session(&count.to_string(), EndReason::Logout, UNTIL);
             if count > 100_000 && count % 20_000 == 0 {
-                let slots = |shard: &RwLock<Shard>| (shard.read().capacity() * 8 / 7).next_power_of_two();
+                let slots =
+                    |shard: &RwLock<Shard>| (shard.read().capacity() * 8 / 7).next_power_of_two();
                 let bytes: usize = set.shards.iter().map(|shard| slots(shard) * slot).sum();
                 let average = bytes / usize::try_from(count).expect("fits");
                 assert!(average <= 40, "{average} bytes at {count}");

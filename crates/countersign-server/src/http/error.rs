@@ -78,7 +78,9 @@ impl From<Refusal> for Problem {
             Refusal::Ended(reason) => unauthorized("invalid_token", INVALID_TOKEN)
                 .reason(reason.as_str())
                 .challenge(Some("invalid_token")),
-            Refusal::NotARefreshToken => unauthorized("invalid_grant", "The refresh token is not valid."),
+            Refusal::NotARefreshToken => {
+                unauthorized("invalid_grant", "The refresh token is not valid.")
+            }
             Refusal::OutOfTouch => unavailable(),
         }
     }

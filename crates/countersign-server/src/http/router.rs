@@ -118,9 +118,7 @@ fn cors(config: &Config) -> CorsLayer {
         Origins::Any => layer.allow_origin(AllowOrigin::any()),
         Origins::Listed(origins) => {
             let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-            layer
-                .allow_origin(AllowOrigin::list(origins))
-                .allow_credentials(config.cookies.enabled)
+            layer.allow_origin(AllowOrigin::list(origins)).allow_credentials(config.cookies.enabled)
         }
     }
 }

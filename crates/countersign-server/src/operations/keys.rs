@@ -45,7 +45,8 @@ impl App {
     /// refresh. Where it was the one that signs, another takes its place in the same change.
     pub async fn revoke_key(&self, caller: &Caller, kid: &str) -> Result<()> {
         let now = caller.now;
-        let successor = self.sealing.new_key(self.config.tokens.algorithm, &self.entropy, (now, now))?;
+        let successor =
+            self.sealing.new_key(self.config.tokens.algorithm, &self.entropy, (now, now))?;
         let job = (caller.clone(), kid.to_owned(), successor);
         self.write("revoke_key", job, |tx, app, job| {
             async move {
@@ -69,8 +70,7 @@ impl App {
     /// Publishes `key` as the successor of all that have none yet.
     async fn succeed(&self, tx: &mut Tx<'_>, caller: &Caller, key: &SigningKeyRow) -> Result<()> {
         signing_key::insert(tx, key).await?;
-        let retires_at =
-            revocation::until(tx, key.activates_at, self.config.tokens.leeway).await?;
+        let retires_at = revocation::until(tx, key.activates_at, self.config.tokens.leeway).await?;
         signing_key::retire_others(tx, &key.kid, retires_at).await?;
         Ok(self.node.announce_keys(tx, caller.now).await?)
     }
@@ -82,7 +82,8 @@ impl App {
         self.reseal(&rows).await?;
         let wanted = self.config.tokens.algorithm;
         let is_wanted = |row: &SigningKeyRow| row.algorithm.parse::<Algorithm>() == Ok(wanted);
-        let upcoming = |row: &&SigningKeyRow| row.is_published(caller.now) && row.retires_at.is_none();
+        let upcoming =
+            |row: &&SigningKeyRow| row.is_published(caller.now) && row.retires_at.is_none();
         if rows.iter().filter(upcoming).any(is_wanted) {
             return Ok(());
         }

@@ -11,8 +11,8 @@ use crate::error::{Error, Result};
 use crate::identifier::Identifier;
 use crate::password::Password;
 use crate::tables::session::Session;
-use crate::tables::{password, user};
 use crate::tables::user::User;
+use crate::tables::{password, user};
 
 /// What a client sends to log in.
 pub struct LogIn {
@@ -47,8 +47,7 @@ impl App {
         let Ok(password) = Password::parse(password) else {
             return Err(Error::InvalidCredentials);
         };
-        let proof =
-            self.prove(caller, "login", (&account, user.as_ref()), password).await?;
+        let proof = self.prove(caller, "login", (&account, user.as_ref()), password).await?;
         let user = user.ok_or(Error::InvalidCredentials)?;
         self.begin(caller, terms, (user, device), proof).await
     }

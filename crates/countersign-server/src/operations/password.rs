@@ -47,8 +47,7 @@ impl App {
             });
         }
         self.check_policy(&user, "new", &new).await?;
-        let proof =
-            self.prove(caller, "password_change", (&user.id, Some(&user)), current).await?;
+        let proof = self.prove(caller, "password_change", (&user.id, Some(&user)), current).await?;
         self.put_password(caller, user, new, (Some(session_id.to_owned()), Some(proof))).await
     }
 

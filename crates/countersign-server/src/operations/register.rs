@@ -68,7 +68,9 @@ impl App {
     ) -> Result<(User, Option<Session>)> {
         let own: Vec<&str> = identifiers.iter().map(|identifier| &*identifier.value).collect();
         if let Some(policy) = policy {
-            policy.check(&password, &own).map_err(|invalid| Error::password("password", invalid))?;
+            policy
+                .check(&password, &own)
+                .map_err(|invalid| Error::password("password", invalid))?;
         }
         for identifier in &identifiers {
             // Told before the hash is paid for; the unique key decides all the same.

@@ -21,7 +21,9 @@ pub async fn take_block(db: &Db, name: &'static str, size: i64) -> Result<i64, D
         };
         let advanced = db
             .write("counter_advance", move |tx| {
-                Box::pin(async move { tx.execute(ADVANCE, &params![value + size, name, value]).await })
+                Box::pin(
+                    async move { tx.execute(ADVANCE, &params![value + size, name, value]).await },
+                )
             })
             .await?;
         if advanced == 1 {

@@ -181,12 +181,7 @@ pub async fn note_use(tx: &mut Tx<'_>, id: &str, used: u64, at: Time) -> Result<
 }
 
 /// Ends one; false where it had ended.
-pub async fn end(
-    tx: &mut Tx<'_>,
-    id: &str,
-    reason: EndReason,
-    now: Time,
-) -> Result<bool, DbError> {
+pub async fn end(tx: &mut Tx<'_>, id: &str, reason: EndReason, now: Time) -> Result<bool, DbError> {
     Ok(tx.execute(END, &params![now, reason.as_str(), id]).await? == 1)
 }
 

@@ -1,1 +1,22 @@
-fn main() {}
+//! The server through its front door: HTTP over real connections, on three databases.
+
+#[path = "../support/database.rs"]
+#[macro_use]
+mod database;
+#[path = "../support/server.rs"]
+mod server;
+
+mod accounts;
+mod auth_token;
+mod bodies;
+mod cookies;
+mod disconnects;
+mod identifiers;
+mod limits;
+mod logout;
+mod main_job;
+mod passwords;
+mod races;
+mod refresh;
+mod statements;
+mod tokens;

@@ -146,8 +146,7 @@ pub fn mount(app: &App) -> Result<Vec<Mounted>, MountError> {
 }
 
 fn mount_one(app: &App, config: &DialectConfig) -> Result<Mounted, MountError> {
-    let definition =
-        find(&config.name).ok_or_else(|| MountError::Unknown(config.name.clone()))?;
+    let definition = find(&config.name).ok_or_else(|| MountError::Unknown(config.name.clone()))?;
     let key = signing_key(app, config)
         .map_err(|problem| MountError::Secret { dialect: definition.name, problem })?;
     let access_ttl = config.access_ttl.unwrap_or(definition.access_ttl);

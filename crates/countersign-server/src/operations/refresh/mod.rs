@@ -58,10 +58,7 @@ impl App {
 
     fn windows(&self) -> Windows {
         let sessions = &self.config.sessions;
-        Windows {
-            reuse_grace: sessions.reuse_grace,
-            unused_successor: sessions.unused_successor,
-        }
+        Windows { reuse_grace: sessions.reuse_grace, unused_successor: sessions.unused_successor }
     }
 }
 

@@ -24,12 +24,7 @@ struct Claims<'a> {
 }
 
 /// A token for the session that just began.
-pub(super) fn mint(
-    dialect: &Dialect,
-    user: &User,
-    session: &Session,
-    now: Time,
-) -> Result<String> {
+pub(super) fn mint(dialect: &Dialect, user: &User, session: &Session, now: Time) -> Result<String> {
     dialect.sign(&Claims {
         exp: dialect.expires_at(now).seconds(),
         iat: now.seconds(),

@@ -1,0 +1,1 @@
+//! The rule against a model.

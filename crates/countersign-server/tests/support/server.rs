@@ -1,0 +1,237 @@
+//! A server of its own for each test, on each of the three databases, over real connections.
+//!
+//! Included after `database.rs`: `#[path = "../support/server.rs"] mod server;`
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use countersign_server::app::{App, Setup};
+use countersign_server::clock::{Clock, Time};
+use countersign_server::config::Config;
+use countersign_server::db::Kind;
+use countersign_server::entropy::Entropy;
+use countersign_server::http::router::router;
+use countersign_server::http::{dialects, server};
+use reqwest::{Client, Method, RequestBuilder, StatusCode};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::database::TestDatabase;
+
+/// 2026-01-02T03:04:05Z, when every test begins.
+pub(crate) const START: Time = Time(1_767_323_045_000);
+pub(crate) const PASSWORD: &str = "correct horse battery staple";
+
+/// A running server and a client of it. The clock stands still until [`TestApp::advance`].
+pub(crate) struct TestApp {
+    pub(crate) app: App,
+    pub(crate) address: SocketAddr,
+    pub(crate) client: Client,
+    pub(crate) data_dir: Arc<TempDir>,
+    /// Taken when the server is started anew.
+    database: Option<TestDatabase>,
+    stop: CancellationToken,
+}
+
+/// What the native API answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) async fn of(request: RequestBuilder) -> Self {
+        let response = request.send().await.expect("the server answers");
+        let (status, headers) = (response.status(), response.headers().clone());
+        Self { status, headers, text: response.text().await.expect("the answer is whole") }
+    }
+
+    /// The body as JSON; null where there is none.
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or(Value::Null)
+    }
+
+    /// Status and `code`, what most tests are about.
+    pub(crate) fn code(&self) -> (u16, String) {
+        let code = self.json()["code"].as_str().unwrap_or_default().to_owned();
+        (self.status.as_u16(), code)
+    }
+
+    /// The reason given, empty where none is.
+    pub(crate) fn reason(&self) -> String {
+        self.json()["reason"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// A session as a client holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Session {
+    pub(crate) access: String,
+    pub(crate) refresh: String,
+    pub(crate) id: String,
+    pub(crate) user_id: String,
+}
+
+impl Session {
+    /// Reads the `session` of an answer.
+    pub(crate) fn read(session: &Value) -> Self {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        Self {
+            access: text(&session["access_token"]),
+            refresh: text(&session["refresh_token"]),
+            id: text(&session["session_id"]),
+            user_id: text(&session["user"]["id"]),
+        }
+    }
+}
+
+/// A configuration whose hashes are cheap, and which counts no failures unless a test is about it.
+pub(crate) fn test_config() -> Config {
+    let mut config = Config::default();
+    config.passwords.memory_kib = 64;
+    config.passwords.iterations = 1;
+    config.passwords.lanes = 2;
+    config.passwords.queue = 10_000;
+    config.limits.enabled = false;
+    config
+}
+
+impl TestApp {
+    pub(crate) async fn on_database(kind: Kind) -> Option<Self> {
+        Self::with(kind, |_| {}).await
+    }
+
+    /// A server whose configuration `change` has changed.
+    pub(crate) async fn with(kind: Kind, change: impl FnOnce(&mut Config)) -> Option<Self> {
+        let database = TestDatabase::on_database(kind).await?;
+        let data_dir = Arc::new(tempfile::tempdir().expect("there is room for a folder"));
+        let mut config = test_config();
+        change(&mut config);
+        Some(Self::start(database, data_dir, config, Clock::manual(START)).await)
+    }
+
+    /// A server on this database, which may hold data already.
+    pub(crate) async fn start(
+        database: TestDatabase,
+        data_dir: Arc<TempDir>,
+        mut config: Config,
+        clock: Clock,
+    ) -> Self {
+        config.data_dir = data_dir.path().to_owned();
+        config.database.url = Some(database.url.clone().into());
+        let setup = Setup {
+            dialects_access_ttl: dialects::longest_access_ttl(&config),
+            config,
+            master_secret: Some("q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=".to_owned().into()),
+            clock,
+            entropy: Entropy::System,
+            command: false,
+        };
+        let (app, _) = App::build(setup).await.expect("the app starts");
+        let router = router(&app).expect("no route is claimed twice");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let address = listener.local_addr().expect("the listener has an address");
+        let stop = CancellationToken::new();
+        let (stopping, attended) = (stop.clone(), app.clone());
+        tokio::spawn(async move {
+            let served = server::serve(
+                listener,
+                router,
+                server::Limits::default(),
+                stopping.cancelled_owned(),
+            );
+            tokio::select! {
+                served = served => served.expect("the server serves"),
+                () = attended.attend() => {}
+            }
+        });
+        let client = Client::builder().build().expect("a client can be made");
+        Self { app, address, client, data_dir, database: Some(database), stop }
+    }
+
+    /// The same database and folder under a server that starts anew.
+    pub(crate) async fn restart(mut self) -> Self {
+        self.stop.cancel();
+        let database = self.database.take().expect("a server has its database");
+        let (config, clock) = (self.app.config.clone(), self.app.clock.clone());
+        Self::start(database, self.data_dir.clone(), config, clock).await
+    }
+
+    /// Lets time pass, and the server notice.
+    pub(crate) async fn advance(&self, by: Duration) {
+        self.app.clock.advance(by);
+        self.app.catch_up().await.expect("the database answers");
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("http://{}{path}", self.address))
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(&body)).await
+    }
+
+    /// A request with an access token, and with a body unless it is null.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        access: &str,
+        body: Value,
+    ) -> Answer {
+        let mut request = self.request(method, path).bearer_auth(access);
+        if !body.is_null() {
+            request = request.json(&body);
+        }
+        Answer::of(request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str, access: &str) -> Answer {
+        self.send(Method::GET, path, access, Value::Null).await
+    }
+
+    /// Registers `NAME@example.org` and gives the session that begins with it.
+    pub(crate) async fn register(&self, name: &str) -> Session {
+        let body = json!({ "email": format!("{name}@example.org"), "password": PASSWORD });
+        let answer = self.post("/v1/register", body).await;
+        assert_eq!(answer.status, 201, "{answer:?}");
+        Session::read(&answer.json()["session"])
+    }
+
+    pub(crate) async fn log_in_answer(&self, name: &str, password: &str) -> Answer {
+        let identifier = format!("{name}@example.org");
+        self.post("/v1/login", json!({ "identifier": identifier, "password": password })).await
+    }
+
+    pub(crate) async fn log_in(&self, name: &str) -> Session {
+        let answer = self.log_in_answer(name, PASSWORD).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        Session::read(&answer.json())
+    }
+
+    pub(crate) async fn refresh_answer(&self, refresh: &str) -> Answer {
+        self.post("/v1/refresh", json!({ "refresh_token": refresh })).await
+    }
+
+    pub(crate) async fn refresh(&self, session: &Session) -> Session {
+        let answer = self.refresh_answer(&session.refresh).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        Session::read(&answer.json())
+    }
+
+    /// The status of a check of this access token.
+    pub(crate) async fn check(&self, access: &str) -> u16 {
+        self.get("/v1/me", access).await.status.as_u16()
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
