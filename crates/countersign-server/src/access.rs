@@ -37,9 +37,9 @@ impl App {
         token: &str,
         now: Time,
     ) -> Result<Arc<Verified>, Refusal> {
-        let verified = verifier.verify(token, now.seconds())?;
-        self.check_not_revoked(&verified)?;
-        Ok(verified)
+        let good = verifier.verify(token, now.seconds())?;
+        self.check_not_revoked(&good)?;
+        Ok(good)
     }
 
     /// What a token with a good signature stands for may be over; and a node that has been out of

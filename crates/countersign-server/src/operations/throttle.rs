@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
@@ -37,7 +39,7 @@ struct Slowing {
 /// People mistype; a hundred tries from the fifth on take more than a day.
 const ACCOUNT: Slowing = Slowing { free: 4, longest: Duration::from_secs(1024) };
 /// Many people share an address.
-const ADDRESS: Slowing = Slowing { free: 19, longest: Duration::from_secs(60) };
+const ADDRESS: Slowing = Slowing { free: 19, longest: Duration::from_mins(1) };
 
 impl Slowing {
     fn delay(self, failures: i64) -> Duration {
@@ -99,7 +101,7 @@ impl App {
         context.update(kind.as_bytes());
         context.update(b":");
         context.update(subject.as_bytes());
-        context.sign().as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+        URL_SAFE_NO_PAD.encode(context.sign())
     }
 
     /// Refuses an attempt that comes too soon after failures, before anything is hashed.
