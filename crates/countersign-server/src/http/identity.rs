@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use countersign::Verified;
+use countersign::{EndReason, Verified};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, Method};
@@ -12,7 +12,7 @@ use http::{HeaderMap, Method};
 use super::cookies::{Cookie, ambiguous};
 use super::problem::Problem;
 use crate::app::App;
-use crate::error::Refusal;
+use crate::error::{Error, Refusal};
 
 /// The user and the session of a good access token.
 #[derive(Clone, Debug)]
@@ -81,6 +81,15 @@ fn bearer(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let text = String::from_utf8_lossy(value.as_bytes());
     let (scheme, token) = text.split_once(' ').unwrap_or((&text, ""));
     Ok(scheme.eq_ignore_ascii_case("bearer").then(|| token.to_owned()))
+}
+
+/// Where an operation on the token's own user finds nobody, the token is no good: its user was
+/// deleted.
+pub fn or_deleted(error: Error) -> Error {
+    match error {
+        Error::NotFound("user") => Refusal::Ended(EndReason::Deleted).into(),
+        error => error,
+    }
 }
 
 fn is_unsafe(method: &Method) -> bool {

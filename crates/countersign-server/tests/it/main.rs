@@ -3,6 +3,10 @@
 #[path = "../support/database.rs"]
 #[macro_use]
 mod database;
+#[path = "../wire/client.rs"]
+#[expect(dead_code, reason = "the tests of the wire need more of it")]
+mod client;
+mod kit;
 #[path = "../support/server.rs"]
 mod server;
 

@@ -23,6 +23,8 @@ use crate::database::TestDatabase;
 
 /// 2026-01-02T03:04:05Z, when every test begins.
 pub(crate) const START: Time = Time(1_767_323_045_000);
+/// What every test's server derives its secrets from.
+pub(crate) const MASTER_SECRET: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
 pub(crate) const PASSWORD: &str = "correct horse battery staple";
 
 /// A running server and a client of it. The clock stands still until [`TestApp::advance`].
@@ -127,7 +129,7 @@ impl TestApp {
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
             config,
-            master_secret: Some("q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=".to_owned().into()),
+            master_secret: Some(MASTER_SECRET.to_owned().into()),
             clock,
             entropy: Entropy::System,
             command: false,

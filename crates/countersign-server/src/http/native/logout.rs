@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::error::Refusal;
 use crate::http::cookies::{Cookie, SetCookies};
-use crate::http::identity::find_access_token;
+use crate::http::identity::{find_access_token, or_deleted};
 use crate::http::json::OptionalJson;
 use crate::http::problem::Problem;
 use crate::operations::Caller;
@@ -52,7 +52,9 @@ pub async fn post(
             }
             let except = (scope == Scope::Others).then_some(session_id);
             let user_id = claims.subject().unwrap_or_default();
-            app.log_out_everywhere(&caller, user_id, except, EndReason::LogoutAll).await?;
+            app.log_out_everywhere(&caller, user_id, except, EndReason::LogoutAll)
+                .await
+                .map_err(or_deleted)?;
         }
     }
     let gone = scope != Scope::Others;

@@ -10,7 +10,7 @@ use super::answer::UserAnswer;
 use super::register::display_name;
 use crate::app::App;
 use crate::http::cookies::SetCookies;
-use crate::http::identity::Identity;
+use crate::http::identity::{Identity, or_deleted};
 use crate::http::json::{Json, OptionalJson};
 use crate::http::problem::Problem;
 use crate::operations::Caller;
@@ -20,7 +20,7 @@ pub async fn get(
     State(app): State<App>,
     identity: Identity,
 ) -> Result<Answer<UserAnswer>, Problem> {
-    let user = app.user(identity.user_id()).await?;
+    let user = app.user(identity.user_id()).await.map_err(or_deleted)?;
     Ok(Answer(app.profile(user).await?.into()))
 }
 
@@ -55,9 +55,9 @@ pub async fn patch(
     let user = match name {
         Change::To(name) => {
             let name = name.map(|name| display_name(&name)).transpose()?;
-            app.rename(&caller, identity.user_id(), name).await?
+            app.rename(&caller, identity.user_id(), name).await.map_err(or_deleted)?
         }
-        Change::None => app.user(identity.user_id()).await?,
+        Change::None => app.user(identity.user_id()).await.map_err(or_deleted)?,
     };
     Ok(Answer(app.profile(user).await?.into()))
 }
@@ -76,6 +76,6 @@ pub async fn delete(
     identity: Identity,
     Json(Delete { password }): Json<Delete>,
 ) -> Result<impl IntoResponse, Problem> {
-    app.delete_own(&caller, identity.user_id(), password).await?;
+    app.delete_own(&caller, identity.user_id(), password).await.map_err(or_deleted)?;
     Ok((StatusCode::NO_CONTENT, SetCookies::clear(&app), ()))
 }

@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::Error;
-use crate::http::identity::Identity;
+use crate::http::identity::{Identity, or_deleted};
 use crate::http::json::Json;
 use crate::http::problem::Problem;
 use crate::operations::Caller;
@@ -29,6 +29,6 @@ pub async fn post(
 ) -> Result<StatusCode, Problem> {
     let new = Password::parse(new).map_err(|invalid| Error::password("new", invalid))?;
     let whose = (identity.user_id(), identity.session_id());
-    app.change_password(&caller, whose, current, new).await?;
+    app.change_password(&caller, whose, current, new).await.map_err(or_deleted)?;
     Ok(StatusCode::NO_CONTENT)
 }
