@@ -1,5 +1,5 @@
-//! What other people's libraries make of our tokens: PyJWT and flask-jwt-extended in Python, jose on
-//! Node. They are fetched from PyPI and npm, so this runs only when `COUNTERSIGN_TEST_INTEROP` is
+//! What libraries of others make of our tokens: `PyJWT` and `flask-jwt-extended` in Python, `jose` on
+//! Node. They are fetched from `PyPI` and npm, so this runs only when `COUNTERSIGN_TEST_INTEROP` is
 //! set.
 
 #[path = "../support/database.rs"]
