@@ -28,7 +28,7 @@ pub(crate) struct Tool {
 impl Tool {
     /// Python; `None` where it is not wanted or not there (it says why).
     pub(crate) async fn python() -> Option<Self> {
-        Self::install("python3", |folder| {
+        Self::install(&["python3", "-c", "import ensurepip, venv"], |folder| {
             run(Command::new("python3").args(["-m", "venv", "venv"]).current_dir(folder));
             let program = folder.join("venv/bin/python");
             let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
@@ -40,7 +40,7 @@ impl Tool {
 
     /// Node; `None` where it is not wanted or not there (it says why).
     pub(crate) async fn node() -> Option<Self> {
-        Self::install("npm", |folder| {
+        Self::install(&["npm", "--version"], |folder| {
             let install =
                 ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."];
             run(Command::new("npm").args(install).args(NODE_PACKAGES).current_dir(folder));
@@ -50,16 +50,18 @@ impl Tool {
     }
 
     async fn install(
-        needed: &'static str,
+        probe: &[&str],
         install: impl FnOnce(&Path) -> PathBuf + Send + 'static,
     ) -> Option<Self> {
         if std::env::var_os("COUNTERSIGN_TEST_INTEROP").is_none() {
             eprintln!("skipped: COUNTERSIGN_TEST_INTEROP is not set");
             return None;
         }
-        if Command::new(needed).arg("--version").output().is_err() {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{needed} is not installed");
-            eprintln!("skipped: {needed} is not installed");
+        let probed = Command::new(probe[0]).args(&probe[1..]).output();
+        if !probed.is_ok_and(|output| output.status.success()) {
+            let missing = format!("`{}` does not work", probe.join(" "));
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}");
+            eprintln!("skipped: {missing}");
             return None;
         }
         let installed = tokio::task::spawn_blocking(move || {
