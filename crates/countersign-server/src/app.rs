@@ -9,10 +9,12 @@ use aws_lc_rs::hmac;
 use countersign::{Profile, Verifier};
 use futures::future::BoxFuture;
 use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
 
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
+use crate::csrf_token::CsrfTokens;
 use crate::db::{Db, DbError, DbOptions, Tx};
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
@@ -57,7 +59,7 @@ pub struct Parts {
     pub(crate) sealing: Sealing,
     pub(crate) master: Arc<MasterSecret>,
     pub(crate) refresh_tokens: RefreshTokens,
-    pub(crate) csrf_key: hmac::Key,
+    pub(crate) csrf_tokens: CsrfTokens,
     pub(crate) failure_key: hmac::Key,
     pub(crate) numbers: Numbers,
     pub(crate) uses: Uses,
@@ -147,14 +149,10 @@ impl App {
             let keys = keys.clone();
             move || keys.mark_changed()
         });
-        let key = |label: &str| hmac::Key::new(hmac::HMAC_SHA256, &*master.derive(label));
-        let refresh_tokens = RefreshTokens::new(
-            &*master.derive("refresh"),
-            previous
-                .map(|previous| previous.derive("refresh"))
-                .as_deref()
-                .map(<[u8; 32]>::as_slice),
-        );
+        let derive = |label: &str| {
+            (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
+        };
+        let (refresh, csrf) = (derive("refresh"), derive("csrf"));
         let audit = match config.audit_file() {
             Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
             None => Audit::default(),
@@ -162,8 +160,9 @@ impl App {
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
             verifier: verifier(&config, &keys),
-            csrf_key: key("csrf"),
-            failure_key: key("failures"),
+            refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref())),
+            csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref())),
+            failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
             numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
             uses: Uses::default(),
             config,
@@ -174,7 +173,6 @@ impl App {
             keys,
             sealing,
             master,
-            refresh_tokens,
             audit,
         }));
         app.prepare_keys(&Caller::command(now)).await?;
@@ -273,6 +271,10 @@ impl App {
         self.db.close().await;
         Ok(())
     }
+}
+
+fn as_slice(secret: Option<&Zeroizing<[u8; 32]>>) -> Option<&[u8]> {
+    secret.map(|secret| secret.as_slice())
 }
 
 fn ticks(interval: Duration) -> tokio::time::Interval {

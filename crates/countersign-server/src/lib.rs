@@ -8,6 +8,7 @@ pub mod audit;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod csrf_token;
 pub mod db;
 pub mod entropy;
 pub mod error;

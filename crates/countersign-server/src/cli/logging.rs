@@ -11,6 +11,9 @@ pub(super) fn start(usual: &str) {
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let terminal = std::io::stderr().is_terminal();
     // A second start in one process would be a second subscriber: the first one stays.
-    let _already_started =
-        if terminal { logs.try_init() } else { logs.json().flatten_event(true).try_init() };
+    let _already_started = if terminal {
+        logs.try_init()
+    } else {
+        logs.json().flatten_event(true).with_current_span(false).try_init()
+    };
 }

@@ -87,7 +87,7 @@ impl SetCookies {
         Self(vec![
             Cookie::Access.set(secure, &pair.access_token, access),
             Cookie::Refresh.set(secure, &pair.refresh_token, refresh),
-            Cookie::Csrf.set(secure, &app.csrf_token(session_id), refresh),
+            Cookie::Csrf.set(secure, &app.csrf_tokens.write(session_id), refresh),
         ])
     }
 

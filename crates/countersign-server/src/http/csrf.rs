@@ -1,11 +1,7 @@
 //! Whether a request that a cookie authenticates was meant by the page it seems to come from.
 
-use aws_lc_rs::hmac;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::{ORIGIN, REFERER};
 use http::{HeaderMap, HeaderValue, StatusCode};
-use subtle::ConstantTimeEq as _;
 
 use super::problem::Problem;
 use crate::app::App;
@@ -15,11 +11,6 @@ const TOKEN: &str = "x-csrf-token";
 const SEC_FETCH_SITE: &str = "sec-fetch-site";
 
 impl App {
-    /// What a page must send back in `X-CSRF-Token`: an HMAC over the session's id.
-    pub fn csrf_token(&self, session_id: &str) -> String {
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.csrf_key, session_id.as_bytes()))
-    }
-
     /// Refuses an unsafe request that a cookie of this session authenticates, unless it comes from
     /// a page of ours and carries the session's token.
     pub fn check_csrf(&self, headers: &HeaderMap, session_id: &str) -> Result<(), Problem> {
@@ -27,8 +18,7 @@ impl App {
         let Some(sent) = headers.get(TOKEN) else {
             return Err(refused("csrf_missing", "The header X-CSRF-Token is missing."));
         };
-        let right = self.csrf_token(session_id);
-        if bool::from(sent.as_bytes().ct_eq(right.as_bytes())) {
+        if self.csrf_tokens.is_of(sent.as_bytes(), session_id) {
             Ok(())
         } else {
             Err(refused("csrf_mismatch", "X-CSRF-Token is not this session's."))

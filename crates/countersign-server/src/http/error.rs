@@ -31,7 +31,7 @@ impl From<Error> for Problem {
             .field(field),
             Error::Invalid { field, reason, message } => {
                 let status = StatusCode::BAD_REQUEST;
-                Self::new(status, "invalid_field", message).field(field).reason(reason)
+                Self::new(status, "invalid_field", sentence(&message)).field(field).reason(reason)
             }
             Error::RegistrationClosed => {
                 let detail = "Nobody can register here.";
@@ -57,8 +57,7 @@ impl From<Error> for Problem {
             }
             Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
-                let detail = "Something failed here; it is in the log.";
-                Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
+                Self::internal()
             }
         }
     }
@@ -84,6 +83,14 @@ impl From<Refusal> for Problem {
             Refusal::OutOfTouch => unavailable(),
         }
     }
+}
+
+/// A cause as a sentence.
+fn sentence(cause: &str) -> String {
+    let mut rest = cause.chars();
+    let first = rest.next().map(char::to_uppercase);
+    let end = if cause.ends_with('.') { "" } else { "." };
+    first.into_iter().flatten().chain(rest).chain(end.chars()).collect()
 }
 
 /// This node cannot know, or cannot write: the client may try again soon, here or elsewhere.

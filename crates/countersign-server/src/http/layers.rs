@@ -97,7 +97,8 @@ async fn surround(
     if let Some(echo) = echo {
         headers.insert(X_REQUEST_ID, echo);
     }
-    let micros = surroundings.clock.monotonic().saturating_sub(began).as_micros();
+    let took = surroundings.clock.monotonic().saturating_sub(began);
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     span.in_scope(|| tracing::info!(status = response.status().as_u16(), micros, "answered"));
     response
 }

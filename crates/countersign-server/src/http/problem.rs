@@ -51,7 +51,7 @@ impl Problem {
     pub fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "internal_error",
+            "internal",
             "The server failed to answer. The failure was written to its log.",
         )
     }

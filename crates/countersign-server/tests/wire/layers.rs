@@ -8,7 +8,7 @@ async fn a_panic_is_an_answer_that_tells_nothing() {
     let server = Server::start().await;
     let answer = one(server.address, get("/panic").as_bytes()).await;
     assert_eq!(answer.status, 500);
-    assert_eq!(answer.json()["code"], "internal_error");
+    assert_eq!(answer.json()["code"], "internal");
     assert!(!answer.text().contains("panics"));
     assert_alive(server.address).await;
 }

@@ -127,15 +127,25 @@ fn sessions(sessions: &SessionsConfig, tokens: &TokensConfig) -> Check {
     lasts("sessions.max_staleness", sessions.max_staleness, SECOND..=DAY)
 }
 
+/// Memory times iterations that a hash may cost: 1 GiB, as for stored ones.
+const MOST_WORK_KIB: u64 = 1024 * 1024;
+
 fn passwords(passwords: &PasswordsConfig) -> Check {
     // NIST SP 800-63B-4, 3.1.1.2: never fewer than 8, and 64 are always taken.
     within("passwords.min_length", passwords.min_length, 8..=64)?;
     within("passwords.memory_kib", passwords.memory_kib, LEAST_MEMORY_KIB..=256 * 1024)?;
     within("passwords.iterations", passwords.iterations, 1..=100)?;
-    within("passwords.parallelism", passwords.parallelism, 1..=64)?;
+    within("passwords.parallelism", passwords.parallelism, 1..=16)?;
     within("passwords.lanes", passwords.lanes, 0..=1024)?;
     within("passwords.queue", passwords.queue, 1..=100_000)?;
     let work = u64::from(passwords.memory_kib) * u64::from(passwords.iterations);
+    if work > MOST_WORK_KIB {
+        let most = MOST_WORK_KIB / u64::from(passwords.memory_kib);
+        return refuse(
+            "passwords.iterations",
+            format!("with this memory_kib, at most {most} are possible"),
+        );
+    }
     if work < LEAST_WORK_KIB {
         let least = LEAST_WORK_KIB.div_ceil(u64::from(passwords.memory_kib));
         return refuse(
