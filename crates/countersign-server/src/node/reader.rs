@@ -67,8 +67,8 @@ impl Node {
         Ok(())
     }
 
-    /// Loads all revocations. What is committed after a node's floor was read is read again later,
-    /// what was before is among the rows.
+    /// Loads all revocations, and has the keys loaded. What is committed after a node's floor was
+    /// read is read again later, what was before is among the rows.
     async fn load(&self) -> Result<HashMap<String, i64>, DbError> {
         let db = &self.0.db;
         let mut floors = HashMap::new();
@@ -77,6 +77,7 @@ impl Node {
             floors.insert(node.id, floor);
         }
         revocation::for_each(db, |revocation| self.revoke(revocation)).await?;
+        self.keys_changed();
         Ok(floors)
     }
 
