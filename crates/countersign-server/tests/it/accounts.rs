@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use countersign::EndReason;
 use countersign_server::app::{App, Setup};
-use countersign_server::db::Kind;
+use countersign_server::db::{DbError, Kind, Sql};
 use countersign_server::entropy::Entropy;
 use countersign_server::error::Refusal;
 use countersign_server::operations::Caller;
+use countersign_server::sql;
 use serde_json::Value;
 
 use crate::server::{Answer, Session, TestApp};
@@ -228,6 +229,19 @@ on_each_database! {
         }
     }
 
+    async fn the_next_key_signs_at_once_when_the_active_one_is_withdrawn(server: TestApp) {
+        let session = server.register("alice").await;
+        let app = &server.app;
+        let next = app.rotate_key(&caller(app), false).await.expect("it can be done").kid;
+        app.revoke_key(&caller(app), &key_of(&session.access)).await.expect("it can be done");
+        server.advance(SECOND).await;
+        assert_eq!(published(&server).await, [next.clone()]);
+        assert_eq!(key_of(&server.refresh(&session).await.access), next);
+        let rows = app.signing_keys().await.expect("the database answers");
+        let next = rows.iter().find(|row| row.kid == next).expect("there is a row");
+        assert_eq!((next.retires_at, rows.len()), (None, 2));
+    }
+
     async fn a_node_that_was_away_for_long_hears_of_a_withdrawn_key(long_lived: LongLived) {
         let server = long_lived.0;
         let (session, away) = (server.register("alice").await, beside(&server).await);
@@ -272,18 +286,30 @@ on_each_database! {
         assert_eq!(check(&ended).await, Err(Refusal::Ended(EndReason::Logout)));
     }
 
-    async fn a_server_whose_database_is_gone_answers_503_and_never_200(server: TestApp) {
+    async fn a_server_that_cannot_hear_the_others_answers_503_and_never_200(server: TestApp) {
         let (good, ended) = (server.register("alice").await, server.log_in("alice").await);
         server.app.log_out(&caller(&server.app), &ended.id).await.expect("it can be done");
-        server.app.db.close().await;
-        hide_the_database(&server);
+        alter(&server.app, sql!("ALTER TABLE nodes RENAME TO hidden")).await;
+        assert!(server.app.catch_up().await.is_err());
         server.app.clock.advance(Duration::from_millis(5_001));
         let answer = server.get("/v1/sessions", &good.access).await;
         assert_eq!(answer.code(), (503, "unavailable".into()), "{answer:?}");
         assert!(answer.headers.contains_key("retry-after"));
         assert_over(&server, &ended, "logout").await;
+
+        alter(&server.app, sql!("ALTER TABLE hidden RENAME TO nodes")).await;
+        server.app.catch_up().await.expect("the database answers");
+        assert_eq!(server.check(&good.access).await, 200);
+        assert_over(&server, &ended, "logout").await;
     }
 }
 
-/// A SQLite file that is closed for writing can still be read; another reader finds no database.
-fn hide_the_database(_server: &TestApp) {}
+async fn alter(app: &App, statement: Sql) {
+    let altered: Result<(), DbError> = app
+        .db
+        .write("alter", move |tx| {
+            Box::pin(async move { tx.execute(statement, &[]).await.map(drop) })
+        })
+        .await;
+    altered.expect("the database obeys");
+}
