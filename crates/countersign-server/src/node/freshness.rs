@@ -37,9 +37,13 @@ impl Freshness {
 
     /// The age of what this node knows; `None` before the first read.
     pub(super) fn age(&self) -> Option<Duration> {
-        let last = (*self.last.lock())?;
+        Some(self.since((*self.last.lock())?))
+    }
+
+    /// The time since `moment`, by whichever clock says more.
+    pub(super) fn since(&self, moment: Moment) -> Duration {
         let now = self.moment();
-        Some(now.wall.since(last.wall).max(now.monotonic.saturating_sub(last.monotonic)))
+        now.wall.since(moment.wall).max(now.monotonic.saturating_sub(moment.monotonic))
     }
 
     pub(super) fn is_fresh(&self) -> bool {

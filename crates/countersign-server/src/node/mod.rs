@@ -130,13 +130,15 @@ impl Node {
                     self.revoke(revocation);
                 }
             }
-            KEYS_CHANGED => {
-                let react = self.0.keys_changed.lock().clone();
-                if let Some(react) = react {
-                    react();
-                }
-            }
+            KEYS_CHANGED => self.keys_changed(),
             _ => {}
+        }
+    }
+
+    fn keys_changed(&self) {
+        let react = self.0.keys_changed.lock().clone();
+        if let Some(react) = react {
+            react();
         }
     }
 

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::Node;
+use super::freshness::Moment;
 use crate::db::DbError;
 use crate::tables::{change, node, revocation};
 
@@ -27,7 +28,7 @@ pub(super) struct Position {
     floors: Option<HashMap<String, i64>>,
     data_version: Option<i64>,
     last_look: Option<Duration>,
-    last_heartbeat: Option<Duration>,
+    last_heartbeat: Option<Moment>,
 }
 
 impl Node {
@@ -70,8 +71,8 @@ impl Node {
         Ok(())
     }
 
-    /// Loads all revocations. What is committed after a node's floor was read is read again later,
-    /// what was before is among the rows.
+    /// Loads all revocations, and has the keys loaded. What is committed after a node's floor was
+    /// read is read again later, what was before is among the rows.
     async fn load(&self) -> Result<HashMap<String, i64>, DbError> {
         let db = &self.0.db;
         let mut floors = HashMap::new();
@@ -80,6 +81,7 @@ impl Node {
             floors.insert(node.id, floor);
         }
         revocation::for_each(db, |revocation| self.revoke(revocation)).await?;
+        self.keys_changed();
         Ok(floors)
     }
 
@@ -110,20 +112,27 @@ impl Node {
 
     /// Says that this process lives, every ten seconds, and settles what was in doubt.
     pub async fn heartbeat(&self) -> Result<(), DbError> {
-        let monotonic = self.0.clock.monotonic();
+        let freshness = &self.0.freshness;
         let mut position = self.0.position.lock().await;
-        if position.last_heartbeat.is_some_and(|last| monotonic.saturating_sub(last) < HEARTBEAT) {
+        if position.last_heartbeat.is_some_and(|last| freshness.since(last) < HEARTBEAT) {
             return Ok(());
         }
-        position.last_heartbeat = Some(monotonic);
-        self.0.log.settle(monotonic);
+        position.last_heartbeat = Some(freshness.moment());
+        self.0.log.settle(self.0.clock.monotonic());
         drop(position);
         let (id, now) = (self.0.id.clone(), self.0.clock.now());
         self.0
             .db
             .write("node_heartbeat", move |tx| {
                 let id = id.clone();
-                Box::pin(async move { node::seen(tx, &id, now).await })
+                Box::pin(async move {
+                    // Others forget a process that slept for long, and would not hear it.
+                    if node::seen(tx, &id, now).await? {
+                        Ok(())
+                    } else {
+                        node::insert(tx, &id, now).await
+                    }
+                })
             })
             .await
     }

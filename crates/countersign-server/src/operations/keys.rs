@@ -42,7 +42,8 @@ impl App {
     }
 
     /// Withdraws a key at once: what it signed is not good any more, and its sessions must
-    /// refresh. Where it was the one that signs, another takes its place in the same change.
+    /// refresh. Where nothing is left that signs now and goes on, a key takes its place in the
+    /// same change: the one that was published to come next, or a new one.
     pub async fn revoke_key(&self, caller: &Caller, kid: &str) -> Result<()> {
         let now = caller.now;
         let successor =
@@ -55,10 +56,14 @@ impl App {
                     return Err(Error::NotFound("key"));
                 }
                 let rows = signing_key::list_in(tx).await?;
-                if SigningKeyRow::active(&rows, caller.now).is_none() {
-                    app.succeed(tx, caller, successor).await?;
-                } else {
-                    app.node.announce_keys(tx, caller.now).await?;
+                match rows.iter().find(|row| row.stays(caller.now)) {
+                    Some(next) => {
+                        if SigningKeyRow::active(&rows, caller.now).is_none() {
+                            signing_key::activate(tx, &next.kid, caller.now).await?;
+                        }
+                        app.node.announce_keys(tx, caller.now).await?;
+                    }
+                    None => app.succeed(tx, caller, successor).await?,
                 }
                 Ok(app.record(tx, caller, Record::of("key_revoked")).await?)
             }
@@ -82,9 +87,7 @@ impl App {
         self.reseal(&rows).await?;
         let wanted = self.config.tokens.algorithm;
         let is_wanted = |row: &SigningKeyRow| row.algorithm.parse::<Algorithm>() == Ok(wanted);
-        let upcoming =
-            |row: &&SigningKeyRow| row.is_published(caller.now) && row.retires_at.is_none();
-        if rows.iter().filter(upcoming).any(is_wanted) {
+        if rows.iter().filter(|row| row.stays(caller.now)).any(is_wanted) {
             return Ok(());
         }
         let first = SigningKeyRow::active(&rows, caller.now).is_none();

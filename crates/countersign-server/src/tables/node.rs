@@ -38,9 +38,9 @@ pub async fn insert(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<(), DbError>
     tx.execute(INSERT, &params![id, now, now]).await.map(drop)
 }
 
-/// Says that it lives.
-pub async fn seen(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<(), DbError> {
-    tx.execute(SEEN, &params![now, id]).await.map(drop)
+/// Says that it lives; false where it was forgotten.
+pub async fn seen(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<bool, DbError> {
+    Ok(tx.execute(SEEN, &params![now, id]).await? == 1)
 }
 
 /// Says that it will write no more.

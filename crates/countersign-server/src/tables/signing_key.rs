@@ -57,6 +57,11 @@ impl SigningKeyRow {
         self.revoked_at.is_none() && self.retires_at.is_none_or(|retires| now < retires)
     }
 
+    /// Whether it signs or will sign, and nothing is to take its place yet.
+    pub fn stays(&self, now: Time) -> bool {
+        self.is_published(now) && self.retires_at.is_none()
+    }
+
     /// The key that signs at `now`: of those whose time has come, the latest.
     pub fn active(rows: &[Self], now: Time) -> Option<&Self> {
         rows.iter()

@@ -4,6 +4,7 @@ use axum::Json as Answer;
 use axum::extract::{Path, State};
 use http::StatusCode;
 use serde::Serialize;
+use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock::Time;
@@ -61,6 +62,8 @@ pub async fn delete(
     session_id: Result<Path<String>, axum::extract::rejection::PathRejection>,
 ) -> Result<StatusCode, Problem> {
     let Path(session_id) = session_id.map_err(|_| Error::NotFound("session"))?;
-    app.end_own_session(&caller, identity.user_id(), &session_id).await?;
+    // PostgreSQL refuses text with a NUL in it, and no other text is a session's id either.
+    let session_id = Uuid::parse_str(&session_id).map_err(|_| Error::NotFound("session"))?;
+    app.end_own_session(&caller, identity.user_id(), &session_id.to_string()).await?;
     Ok(StatusCode::NO_CONTENT)
 }
