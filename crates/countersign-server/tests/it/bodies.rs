@@ -1,6 +1,7 @@
 //! Bodies, content types and paths at the real routes: groups B, E10, W14 and W15.
 
 use reqwest::Method;
+use reqwest::header::HeaderName;
 use serde_json::{Value, json};
 
 use crate::client::{Answer as RawAnswer, one, post, post_json};
@@ -362,10 +363,11 @@ async fn raw_head(server: &TestApp, line: &str) -> RawAnswer {
     }
     let path = line.trim_start_matches("HEAD ");
     let Answer { status, headers, text } = Answer::of(server.request(Method::HEAD, path)).await;
-    let mut head = format!("HTTP/1.1 {}\r\n", status.as_u16());
-    for (name, value) in &headers {
-        head += &format!("{name}: {}\r\n", value.to_str().expect("text"));
-    }
+    let line = |name: &HeaderName| {
+        format!("{name}: {}\r\n", headers[name].to_str().expect("text"))
+    };
+    let lines: Vec<String> = headers.keys().map(line).collect();
+    let head = format!("HTTP/1.1 {}\r\n{}", status.as_u16(), lines.concat());
     RawAnswer { status: status.as_u16(), head, body: text.into_bytes() }
 }
 

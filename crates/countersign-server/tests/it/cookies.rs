@@ -54,7 +54,7 @@ impl CookieApp {
     }
 
     /// A request as a page of ours sends it.
-    async fn from_page(&self, line: &str, jar: &Jar) -> RawAnswer {
+    async fn page_sends(&self, line: &str, jar: &Jar) -> RawAnswer {
         let origin = format!("Origin: {}", self.origin());
         self.send(line, &[&jar.header(), &jar.csrf_header(), &origin]).await
     }
@@ -135,7 +135,7 @@ on_each_database! {
         let registered = server.0.post("/v1/register", body).await;
         let logged_in = server.0.log_in_answer("alice", PASSWORD).await;
         let jar = Jar::of(&logged_in.headers);
-        let refreshed = server.from_page("POST /v1/refresh", &jar).await;
+        let refreshed = server.page_sends("POST /v1/refresh", &jar).await;
         assert_eq!(refreshed.status, 200, "{refreshed:?}");
         for text in [&registered.text, &logged_in.text, &refreshed.text()] {
             assert!(!text.contains("access_token") && !text.contains("refresh_token"), "{text}");
@@ -210,7 +210,7 @@ on_each_database! {
 
     async fn k4_too_many_cookies_are_refused_with_their_head(server: CookieApp) {
         let jar = server.register("alice").await;
-        let many: String = (0..200).map(|n| format!("; c{n}=x")).collect();
+        let many = "; c=x".repeat(200);
         let large = format!("; c={}", "x".repeat(16 * 1024));
         let medium = format!("; c={}", "x".repeat(9 * 1024));
         for more in [&many, &large, &medium] {
@@ -274,7 +274,7 @@ on_each_database! {
             }
         }
         assert_eq!(Tables::of(&server.0.app).await, before);
-        assert_eq!(server.from_page("PATCH /v1/me", &jar).await.status, 200);
+        assert_eq!(server.page_sends("PATCH /v1/me", &jar).await.status, 200);
     }
 
     async fn k10_to_k12_an_unsafe_request_must_come_from_a_page_of_ours(server: CookieApp) {
@@ -355,12 +355,12 @@ on_each_database! {
         let jar = server.register("alice").await;
         let before = Tables::of(&server.0.app).await;
         for path in ["/v1/logout", "/v1/refresh"] {
-            let answer = server.from_page(&format!("GET {path}"), &jar).await;
+            let answer = server.page_sends(&format!("GET {path}"), &jar).await;
             assert_code("k13", &answer, 405, "method_not_allowed");
             let head = server.0.request(Method::HEAD, path);
             assert_eq!(Answer::of(head.header("cookie", &jar.header()[8..])).await.status, 405);
         }
-        let answer = server.from_page("GET /v1/sessions/0197a2b1-0000-7000-8000-000000000000", &jar);
+        let answer = server.page_sends("GET /v1/sessions/0197a2b1-0000-7000-8000-000000000000", &jar);
         assert_code("k13", &answer.await, 405, "method_not_allowed");
         for over in ["X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"] {
             let headers = [&*jar.header(), &format!("{over}: DELETE")];
@@ -416,15 +416,15 @@ on_each_database! {
 
     async fn k19_a_refused_request_clears_no_cookie(server: CookieApp) {
         let jar = server.register("alice").await;
-        let winner = server.from_page("POST /v1/refresh", &jar).await;
+        let winner = server.page_sends("POST /v1/refresh", &jar).await;
         let winner = Jar::read(&set_cookies_of(&winner), "countersign_");
         server.0.advance(std::time::Duration::from_mins(20)).await;
         let late = server.send("GET /v1/me", &[&jar.header()]).await;
         assert_code("k19", &late, 401, "invalid_token");
-        let fresh = server.from_page("POST /v1/refresh", &winner).await;
+        let fresh = server.page_sends("POST /v1/refresh", &winner).await;
         assert_eq!(fresh.status, 200, "{fresh:?}");
         let garbage = Jar { refresh: "x".repeat(76), ..jar };
-        let refused = server.from_page("POST /v1/refresh", &garbage).await;
+        let refused = server.page_sends("POST /v1/refresh", &garbage).await;
         assert_code("k19", &refused, 401, "invalid_grant");
     }
 
@@ -451,14 +451,14 @@ on_each_database! {
         let (jar, alone) = (server.register("alice").await, server.log_in("alice").await);
         server.0.advance(std::time::Duration::from_hours(1)).await;
         assert_eq!(server.me(&jar.header()).await, 401);
-        let out = server.from_page("POST /v1/logout", &jar).await;
+        let out = server.page_sends("POST /v1/logout", &jar).await;
         assert_eq!(out.status, 204, "{out:?}");
-        let refused = server.from_page("POST /v1/refresh", &jar).await;
+        let refused = server.page_sends("POST /v1/refresh", &jar).await;
         assert_eq!(refused.json()["reason"], "logout", "{refused:?}");
         let origin = format!("Origin: {}", server.origin());
         let headers = [&*alone.refresh_header(), &alone.csrf_header(), &origin];
         assert_eq!(server.send("POST /v1/logout", &headers).await.status, 204);
-        assert_eq!(server.from_page("POST /v1/refresh", &alone).await.json()["reason"], "logout");
+        assert_eq!(server.page_sends("POST /v1/refresh", &alone).await.json()["reason"], "logout");
     }
 
     async fn a_logout_takes_the_cookies_back_and_logging_out_the_others_does_not(
@@ -471,7 +471,7 @@ on_each_database! {
         let answer = Answer::of(request.header("x-csrf-token", &jar.csrf)).await;
         assert_eq!((answer.status.as_u16(), set_cookies(&answer.headers)), (204, Vec::new()));
         assert_eq!((server.me(&jar.header()).await, server.me(&other.header()).await), (200, 401));
-        let answer = server.from_page("POST /v1/logout", &jar).await;
+        let answer = server.page_sends("POST /v1/logout", &jar).await;
         assert_eq!(set_cookies_of(&answer), [
             "countersign_access=; Path=/; SameSite=Lax; Max-Age=0; HttpOnly",
             "countersign_refresh=; Path=/; SameSite=Lax; Max-Age=0; HttpOnly",
