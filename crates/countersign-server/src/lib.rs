@@ -14,6 +14,7 @@ pub mod error;
 pub mod http;
 pub mod identifier;
 pub mod keys;
+pub mod network;
 pub mod node;
 pub mod numbers;
 pub mod operations;

@@ -10,7 +10,8 @@ const MAX_EXACT: i64 = 1 << 53;
 /// What a kind of token must be and carry, beyond what every token must.
 ///
 /// Every token carries `exp`; and `iss`, `sub`, `aud`, `exp`, `nbf`, `iat` and `jti`, where they are
-/// there, have the types of RFC 7519, section 4.1, with times as whole seconds.
+/// there, have the types of RFC 7519, section 4.1, with times as whole seconds. So have `sid` (text),
+/// `auth_time` (whole seconds), `amr` and `roles` (lists of texts).
 ///
 /// ```
 /// use countersign::{ClaimType, Profile, Subject};
@@ -84,13 +85,17 @@ impl Profile {
     }
 
     pub(crate) fn check(&self, claims: &Map<String, Value>) -> Result<(), VerifyError> {
-        const REGISTERED: [(&str, ClaimType); 6] = [
+        const REGISTERED: [(&str, ClaimType); 10] = [
             ("iss", ClaimType::Text),
             ("aud", ClaimType::Audience),
             ("exp", ClaimType::Integer),
             ("nbf", ClaimType::Integer),
             ("iat", ClaimType::Integer),
             ("jti", ClaimType::Text),
+            ("sid", ClaimType::Text),
+            ("auth_time", ClaimType::Integer),
+            ("amr", ClaimType::TextList),
+            ("roles", ClaimType::TextList),
         ];
         for (name, claim_type) in REGISTERED {
             if let Some(value) = claims.get(name) {

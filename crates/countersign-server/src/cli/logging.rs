@@ -1,13 +1,13 @@
 //! Logs: for people on a terminal, JSON otherwise. `COUNTERSIGN_LOG` says what is logged, as
-//! `tracing` filters do (`info` by default).
+//! `tracing` filters do; by default `info` for the server, `warn` for other commands.
 
 use std::io::IsTerminal as _;
 
 use tracing_subscriber::EnvFilter;
 
-/// Starts logging to standard error.
-pub(super) fn start() {
-    let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| "info".into());
+/// Starts logging to standard error, by default what `usual` says.
+pub(super) fn start(usual: &str) {
+    let filter = EnvFilter::try_from_env("COUNTERSIGN_LOG").unwrap_or_else(|_| usual.into());
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let terminal = std::io::stderr().is_terminal();
     // A second start in one process would be a second subscriber: the first one stays.

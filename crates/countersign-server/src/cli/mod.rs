@@ -1,8 +1,18 @@
-//! The command line. Output is a table on a terminal and JSON with `--json`; secrets come from a
-//! prompt or standard input, never from an argument.
+//! The command line. Output is a table, or JSON with `--json`; secrets come from a prompt or
+//! standard input, never from an argument.
 
+mod completions;
+mod configuration;
+mod events;
+mod key;
 mod logging;
+mod migrate;
+mod output;
+mod prompt;
 mod serve;
+mod session;
+mod token;
+mod user;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -10,16 +20,29 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 use secrecy::SecretString;
 
-use crate::app::{App, Notices, Setup};
+use self::output::escape;
+use crate::app::{App, Notices, Setup, StartError};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError, Overrides};
+use crate::db::DbError;
 use crate::entropy::Entropy;
+use crate::error::Error;
 use crate::http::dialects;
+use crate::operations::Caller;
 use crate::secrets;
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  understood, and refused or failed
+  2  the arguments or the configuration are wrong";
+
+/// What these options stand under in `--help`.
+const COMMON: &str = "Options of every command";
 
 /// Accounts, sessions and tokens for any API.
 #[derive(Parser)]
-#[command(name = "countersign", version, about)]
+#[command(name = "countersign", version, about, after_help = EXIT_CODES)]
 struct Cli {
     #[command(flatten)]
     settings: Settings,
@@ -31,13 +54,13 @@ struct Cli {
 #[derive(Args)]
 struct Settings {
     /// The configuration file.
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Where data lies: the SQLite file, the generated master secret, the audit file.
-    #[arg(long, global = true, value_name = "FOLDER")]
+    #[arg(long, global = true, help_heading = COMMON, value_name = "FOLDER")]
     data_dir: Option<String>,
     /// Write JSON rather than a table.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = COMMON)]
     json: bool,
 }
 
@@ -45,22 +68,89 @@ struct Settings {
 enum Command {
     /// Serve the API (the default).
     Serve(serve::Serve),
+    /// Make, look at and change users.
+    #[command(subcommand)]
+    User(user::User),
+    /// Look at and end sessions.
+    #[command(subcommand)]
+    Session(session::Session),
+    /// Look at, rotate and revoke the keys that sign.
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Bring the database's schema up to date.
+    Migrate(migrate::Migrate),
+    /// Show what happened lately, the latest first.
+    Events(events::Events),
+    /// Look into access tokens.
+    #[command(subcommand)]
+    Token(token::Token),
+    /// Look at the configuration.
+    #[command(subcommand)]
+    Config(configuration::Configuration),
+    /// Write the completions of a shell.
+    Completions(completions::Completions),
+}
+
+impl Command {
+    async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        match self {
+            Self::Serve(serve) => serve.run(settings).await,
+            Self::User(user) => user.run(settings).await,
+            Self::Session(session) => session.run(settings).await,
+            Self::Key(key) => key.run(settings).await,
+            Self::Migrate(migrate) => migrate.run(settings).await,
+            Self::Events(events) => events.run(settings).await,
+            Self::Token(token) => token.run(settings).await,
+            Self::Config(configuration) => configuration.run(settings),
+            Self::Completions(completions) => completions.run(),
+        }
+    }
 }
 
 /// Why a command failed: what is printed, and the exit code.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
-    /// The command was understood and could not be done: exit code 1.
+    /// The command was understood and could not be done.
     #[error("{0}")]
     Failed(String),
-    /// The configuration is wrong: exit code 2, as for wrong arguments.
-    #[error("{0}")]
+    /// As [`Failure::Failed`], in the operation's own words.
+    #[error(transparent)]
+    Refused(#[from] Error),
+    /// As [`Failure::Failed`], in the database's words.
+    #[error("the database: {0}")]
+    Db(#[from] DbError),
+    /// The configuration is wrong.
+    #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The configuration is wrong, or what it names.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// Nobody reads what the command writes.
+    #[error("the reader of the output is gone")]
+    Unread,
 }
 
 impl Failure {
     fn of(error: impl std::fmt::Display) -> Self {
         Self::Failed(error.to_string())
+    }
+
+    /// 2 for what another configuration or other arguments would mend, 1 for the rest.
+    fn exit_code(&self) -> u8 {
+        match self {
+            // As for a program that the signal ends: not worth a word.
+            Self::Unread => 0,
+            Self::Failed(_) | Self::Refused(_) | Self::Db(_) => 1,
+            Self::Config(_) => 2,
+            Self::Start(error) => match error {
+                StartError::Db(DbError::Configuration(_))
+                | StartError::Secret(_)
+                | StartError::OtherMasterSecret
+                | StartError::Lane(_)
+                | StartError::Audit(_) => 2,
+                StartError::Db(_) | StartError::Operation(_) => 1,
+            },
+        }
     }
 }
 
@@ -68,26 +158,19 @@ impl Failure {
 pub fn run() -> ExitCode {
     let Cli { settings, command } = Cli::parse();
     let command = command.unwrap_or_else(|| Command::Serve(serve::Serve::default()));
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(error) => return report(&Failure::of(error)),
+    logging::start(if matches!(command, Command::Serve(_)) { "info" } else { "warn" });
+    let done = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime.block_on(command.run(&settings)),
+        Err(error) => Err(Failure::of(error)),
     };
-    let done = runtime.block_on(async {
-        match command {
-            Command::Serve(serve) => serve.run(&settings).await,
-        }
-    });
     match done {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => report(&failure),
-    }
-}
-
-fn report(failure: &Failure) -> ExitCode {
-    eprintln!("countersign: {failure}");
-    match failure {
-        Failure::Failed(_) => ExitCode::from(1),
-        Failure::Config(_) => ExitCode::from(2),
+        Err(failure) => {
+            if failure.exit_code() != 0 {
+                eprintln!("countersign: {}", escape(&failure.to_string()));
+            }
+            failure.exit_code().into()
+        }
     }
 }
 
@@ -110,6 +193,27 @@ impl Settings {
             entropy: Entropy::System,
             command,
         };
-        App::build(setup).await.map_err(Failure::of)
+        Ok(App::build(setup).await?)
+    }
+
+    /// Opens what a command works on, lets it work, and closes all in good order.
+    async fn with_app<T>(
+        &self,
+        work: impl AsyncFnOnce(&App, &Caller) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let config = self.load(Overrides::default())?;
+        let (app, notices) = self.build(config, true).await?;
+        warn(&notices.warnings);
+        let done = work(&app, &Caller::command(app.clock.now())).await;
+        let closed = app.shut_down().await;
+        let done = done?;
+        closed?;
+        Ok(done)
+    }
+}
+
+fn warn(warnings: &[String]) {
+    for warning in warnings {
+        eprintln!("countersign: warning: {}", escape(warning));
     }
 }

@@ -4,7 +4,7 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{Failure, Settings, logging};
+use super::{Failure, Settings};
 use crate::app::{App, Notices};
 use crate::config::Overrides;
 use crate::http::{router::router, server};
@@ -27,14 +27,13 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let config = settings.load(self.overrides())?;
-        logging::start();
         let (app, notices) = settings.build(config, false).await?;
         let router = router(&app).map_err(Failure::of)?;
         let address = app.config.listen;
         let listener = TcpListener::bind(address)
             .await
             .map_err(|error| Failure::Failed(format!("listen: {address}: {error}")))?;
-        tell(&app, &notices, &listener).await?;
+        tell(settings, &app, &notices, &listener).await?;
         let limits = server::Limits {
             max_connections: app.config.http.max_connections,
             ..server::Limits::default()
@@ -61,7 +60,12 @@ impl Serve {
 }
 
 /// Says where the server listens, where its data lies, and what to do first.
-async fn tell(app: &App, notices: &Notices, listener: &TcpListener) -> Result<(), Failure> {
+async fn tell(
+    settings: &Settings,
+    app: &App,
+    notices: &Notices,
+    listener: &TcpListener,
+) -> Result<(), Failure> {
     for warning in &notices.warnings {
         tracing::warn!("{warning}");
     }
@@ -73,9 +77,32 @@ async fn tell(app: &App, notices: &Notices, listener: &TcpListener) -> Result<()
     }
     let nobody = user::list_after(&app.db, "", 1).await.map_err(Failure::of)?.is_empty();
     if nobody {
-        println!("  the first admin: countersign user create --email you@example.org --admin");
+        let program = settings.command_line();
+        println!("  the first admin: {program} user create --email you@example.org --admin");
     }
     Ok(())
+}
+
+impl Settings {
+    /// What begins a command that works on the same data, for a shell.
+    fn command_line(&self) -> String {
+        let mut line = "countersign".to_owned();
+        let config = self.config.as_ref().map(|path| path.to_string_lossy().into_owned());
+        for (flag, value) in [("--config", config), ("--data-dir", self.data_dir.clone())] {
+            if let Some(value) = value {
+                line = format!("{line} {flag} {}", quoted(&value));
+            }
+        }
+        line
+    }
+}
+
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Ends at SIGTERM and at SIGINT.

@@ -280,10 +280,15 @@ impl Config {
     /// Whether the database is a SQLite file in `data_dir`, the only one for which a master secret
     /// may be generated.
     pub fn database_is_in_data_dir(&self) -> bool {
+        let file = self.sqlite_file();
+        file.is_some_and(|file| file.parent() == Some(self.data_dir.as_path()))
+    }
+
+    /// The database's file, where it is SQLite.
+    pub fn sqlite_file(&self) -> Option<PathBuf> {
         let url = self.database_url();
-        let Some(path) = url.expose_secret().strip_prefix("sqlite:") else { return false };
-        let path = PathBuf::from(path.strip_prefix("//").unwrap_or(path));
-        path.parent() == Some(self.data_dir.as_path())
+        let path = url.expose_secret().strip_prefix("sqlite:")?;
+        Some(path.strip_prefix("//").unwrap_or(path).into())
     }
 
     /// Where events are written as they happen, if anywhere.

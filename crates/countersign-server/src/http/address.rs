@@ -1,7 +1,7 @@
 //! The client's address: the socket's, unless a trusted proxy says otherwise.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -44,18 +44,6 @@ impl ClientAddress {
     /// The address itself, IPv4 wherever it is one.
     pub fn ip(self) -> IpAddr {
         self.0
-    }
-
-    /// What limits count by: an IPv6 client owns its whole /64 and could use a new address for
-    /// every request.
-    pub fn limit_key(self) -> IpAddr {
-        match self.0 {
-            IpAddr::V4(_) => self.0,
-            IpAddr::V6(address) => {
-                let network = address.to_bits() & (u128::MAX << 64);
-                IpAddr::V6(Ipv6Addr::from_bits(network))
-            }
-        }
     }
 }
 
@@ -163,15 +151,5 @@ mod tests {
             assert_eq!(resolve("10.0.0.1", &[junk]), "10.0.0.1", "{junk:.20}");
         }
         assert_eq!(resolve("10.0.0.1", &["1.2.3.4, unknown, 10.2.2.2"]), "10.2.2.2");
-    }
-
-    #[test]
-    fn limits_take_an_ipv6_network_for_one_client() {
-        let key = |text: &str| {
-            ClientAddress::from(text.parse::<IpAddr>().expect("an address")).limit_key().to_string()
-        };
-        assert_eq!(key("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::");
-        assert_eq!(key("192.0.2.7"), "192.0.2.7");
-        assert_eq!(key("::ffff:192.0.2.7"), "192.0.2.7");
     }
 }

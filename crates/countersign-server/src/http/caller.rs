@@ -1,14 +1,12 @@
 //! Who asks, from where, and when.
 
 use std::convert::Infallible;
-use std::net::IpAddr;
 
 use axum::extract::{FromRef, FromRequestParts};
 use http::header::USER_AGENT;
 use http::request::Parts;
 
 use super::address::ClientAddress;
-use super::server::Peer;
 use crate::app::App;
 use crate::operations::Caller;
 
@@ -28,11 +26,6 @@ pub fn caller(parts: &Parts, app: &App) -> Caller {
     let agent = parts.headers.get(USER_AGENT).map(|agent| {
         String::from_utf8_lossy(agent.as_bytes()).chars().filter(|c| !c.is_control()).collect()
     });
-    Caller { now: app.clock.now(), address: address(parts, app), agent, actor: None }
-}
-
-fn address(parts: &Parts, app: &App) -> Option<IpAddr> {
-    let peer = parts.extensions.get::<Peer>()?;
-    let trusted = &app.config.trusted_proxies;
-    Some(ClientAddress::resolve(peer.0, &parts.headers, trusted).ip())
+    let address = parts.extensions.get::<ClientAddress>().map(|address| address.ip());
+    Caller { now: app.clock.now(), address, agent, actor: None }
 }

@@ -44,6 +44,11 @@ pub(super) fn is_bidi_override(c: char) -> bool {
     matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
 }
 
+/// What a terminal would obey, or show as something else than is written.
+pub(crate) fn is_terminal_control(c: char) -> bool {
+    is_line_or_control(c) || is_bidi_override(c)
+}
+
 /// A letter, digit or mark beyond ASCII that can stand in an identifier.
 ///
 /// Characters with a compatibility mapping are not among them (RFC 8264, section 9.17), nor is one

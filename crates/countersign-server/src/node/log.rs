@@ -7,7 +7,7 @@ use parking_lot::Mutex;
 
 /// How long after a lost connection the database has certainly committed or rolled back what was
 /// under way on it.
-const DOUBT: Duration = Duration::from_secs(60);
+const DOUBT: Duration = Duration::from_mins(1);
 
 /// Hands out `seq` and knows the floor: the smallest not yet known to be committed or rolled back.
 #[derive(Default)]
@@ -77,7 +77,7 @@ mod tests {
         log.doubt(seq, Duration::ZERO);
         log.settle(Duration::from_secs(59));
         assert_eq!(log.begin(), (2, 1));
-        log.settle(Duration::from_secs(60));
+        log.settle(DOUBT);
         assert_eq!(log.begin(), (3, 2));
     }
 }

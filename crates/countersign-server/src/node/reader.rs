@@ -15,6 +15,9 @@ pub const INTERVAL: Duration = Duration::from_millis(200);
 const TOO_LONG: Duration = Duration::from_mins(30);
 /// How often a node says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Where this node stands in a node that has ended: it was read once more, since its last changes
+/// may have been news, and needs no more reading.
+const DONE: i64 = i64::MAX;
 /// After so long without a word, a process is taken for dead.
 const DEAD: Duration = Duration::from_secs(35);
 
@@ -83,9 +86,6 @@ impl Node {
     async fn read(&self, floors: &mut HashMap<String, i64>) -> Result<(), DbError> {
         let db = &self.0.db;
         let nodes = node::list(db).await?;
-        // A node that has ended is read once more, since its last changes may be news, and then no
-        // longer.
-        const DONE: i64 = i64::MAX;
         for node in &nodes {
             let floor = floors.get(&node.id).copied().unwrap_or(0);
             if floor == DONE {

@@ -11,6 +11,7 @@ pub mod purge;
 pub mod record;
 pub mod refresh;
 pub mod register;
+pub mod roles;
 pub mod sessions;
 pub mod throttle;
 pub mod tokens;

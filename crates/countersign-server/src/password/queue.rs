@@ -1,7 +1,9 @@
 //! A bounded queue that addresses share: none holds more than a quarter of it, and they take turns.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use crate::network;
 
 /// What waits, by the address it came from.
 pub(super) struct Queue<T> {
@@ -26,13 +28,13 @@ impl<T> Queue<T> {
 
     /// Whether `address` may add one more.
     pub(super) fn has_room(&self, address: IpAddr) -> bool {
-        let of_address = self.waiting.get(&share_of(address)).map_or(0, VecDeque::len);
+        let of_address = self.waiting.get(&network::of(address)).map_or(0, VecDeque::len);
         self.len < self.capacity && of_address < (self.capacity / 4).max(1)
     }
 
     /// Adds an item behind those of the same address.
     pub(super) fn push(&mut self, address: IpAddr, item: T) {
-        let address = share_of(address);
+        let address = network::of(address);
         let of_address = self.waiting.entry(address).or_default();
         if of_address.is_empty() {
             self.turns.push_back(address);
@@ -63,14 +65,6 @@ impl<T> Queue<T> {
         });
         self.turns.retain(|address| self.waiting.contains_key(address));
         self.len = self.waiting.values().map(VecDeque::len).sum();
-    }
-}
-
-/// Whose share an address takes from: of IPv6 its /64, which one subscriber has.
-fn share_of(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() >> 64 << 64)),
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

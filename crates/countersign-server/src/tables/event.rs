@@ -8,10 +8,9 @@ use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
 /// One row of the audit trail.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Event {
-    /// UUIDv7, so that rows sort by time.
+    /// A UUID of version 7, so that rows sort by time.
     pub id: String,
     /// When.
-    #[serde(serialize_with = "rfc3339")]
     pub at: Time,
     /// What: `login`, `logout`, `user_created`, …
     pub kind: String,
@@ -37,10 +36,6 @@ pub struct Event {
     pub agent: Option<String>,
     /// How often, for what is counted rather than listed.
     pub occurrences: i64,
-}
-
-fn rfc3339<S: serde::Serializer>(at: &Time, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&at.to_rfc3339())
 }
 
 impl FromRow for Event {

@@ -10,7 +10,7 @@ use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
 /// One login on one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
-    /// The id that tokens carry as `sid` (UUIDv7).
+    /// The id that tokens carry as `sid`, a UUID of version 7.
     pub id: String,
     /// Whose it is.
     pub user_id: String,

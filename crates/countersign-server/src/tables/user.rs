@@ -6,7 +6,7 @@ use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
 /// A person's account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User {
-    /// The public id (UUIDv7).
+    /// The public id, a UUID of version 7.
     pub id: String,
     /// The short integer id that older systems know users by.
     pub number: i64,

@@ -165,6 +165,9 @@ async fn w10_there_is_one_host_and_it_is_a_name() {
         ("user", "GET /hello HTTP/1.1\r\nHost: a@localhost\r\n\r\n"),
         ("path", "GET /hello HTTP/1.1\r\nHost: localhost/x\r\n\r\n"),
         ("list", "GET /hello HTTP/1.1\r\nHost: localhost, evil.com\r\n\r\n"),
+        ("port that is none", "GET /hello HTTP/1.1\r\nHost: localhost:x\r\n\r\n"),
+        ("port too large", "GET /hello HTTP/1.1\r\nHost: localhost:65536\r\n\r\n"),
+        ("half an address", "GET /hello HTTP/1.1\r\nHost: [::1\r\n\r\n"),
         ("other target", "GET http://evil.com/hello HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     ]
     .map(|(case, bytes)| (case, bytes.as_bytes().to_vec()));
@@ -233,8 +236,8 @@ async fn w12_lines_that_end_in_lf_alone_have_one_reading() {
 async fn w14_methods_that_no_resource_has_are_refused() {
     let server = Server::start().await;
     for (method, target, status) in [
-        ("TRACE", "/hello", 405),
-        ("CONNECT", "localhost:80", 405),
+        ("TRACE", "/hello", 501),
+        ("CONNECT", "localhost:80", 501),
         ("FOO", "/hello", 501),
         ("get", "/hello", 501),
         ("PROPFIND", "/hello", 501),
@@ -305,6 +308,13 @@ async fn w17_pipelined_requests_are_answered_in_their_order() {
     let seen: Vec<_> = answers.iter().map(|answer| answer.status).collect();
     assert_eq!(seen, [200, 404, 200, 200, 400]);
     assert_eq!((answers[0].text(), answers[2].text()), ("hello".into(), "1".into()));
+
+    // An answer of a route that says as little as hyper's refusals do is the route's own.
+    let bare = "GET /bare HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let answers = exchange(server.address, [bare, bare, bad].concat().as_bytes()).await;
+    let seen: Vec<_> =
+        answers.iter().map(|answer| (answer.status, !answer.body.is_empty())).collect();
+    assert_eq!(seen, [(403, false), (403, false), (400, true)]);
 
     // A body that is not read may not become the next request.
     let hidden = post_json("/unread", hello.as_bytes());

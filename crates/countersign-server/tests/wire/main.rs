@@ -4,6 +4,7 @@
 mod bodies;
 mod client;
 mod connections;
+mod descriptors;
 mod heads;
 mod json_suite;
 mod layers;

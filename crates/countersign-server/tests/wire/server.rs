@@ -107,6 +107,7 @@ fn router(seen: Arc<Seen>) -> Router {
         .route("/who", get(async |address: ClientAddress| address.to_string()))
         .route("/panic", get(panic))
         .route("/large", get(async || "x".repeat(256 * 1024)))
+        .route("/bare", get(async || StatusCode::FORBIDDEN))
         .route("/count", post(count))
         .route("/slow", get(slow))
         .route("/login", post(async |Json(login): Json<Login>| axum::Json(login)))

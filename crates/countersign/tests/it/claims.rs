@@ -229,3 +229,17 @@ fn a_profile_of_an_old_system_has_an_integer_subject() {
         assert_eq!(verify(&claims), Err(VerifyError::WrongClaimType { name }));
     }
 }
+
+#[test]
+fn what_a_token_says_of_its_user_has_one_type_or_is_not_there() {
+    for (name, good, bad) in [
+        ("roles", json!(["admin"]), json!("admin")),
+        ("roles", json!([]), json!(["admin", 5])),
+        ("amr", json!(["pwd"]), json!("pwd")),
+        ("auth_time", json!(NOW), json!(NOW.to_string())),
+        ("sid", json!("s1"), json!(["s1"])),
+    ] {
+        verify_with(name, &good).unwrap();
+        assert_eq!(verify_with(name, &bad), Err(VerifyError::WrongClaimType { name }));
+    }
+}

@@ -4,6 +4,7 @@ use axum::Json;
 use serde::Serialize;
 
 use crate::app::App;
+use crate::clock::Time;
 use crate::error::Result;
 use crate::http::cookies::SetCookies;
 use crate::operations::Caller;
@@ -20,8 +21,8 @@ pub struct UserAnswer {
     identifiers: Vec<IdentifierAnswer>,
     roles: Vec<String>,
     active: bool,
-    created_at: String,
-    last_login_at: Option<String>,
+    created_at: Time,
+    last_login_at: Option<Time>,
 }
 
 #[derive(Serialize)]
@@ -41,8 +42,8 @@ impl From<Profile> for UserAnswer {
         Self {
             identifiers: identifiers.collect(),
             active: user.is_active(),
-            created_at: user.created_at.to_rfc3339(),
-            last_login_at: user.last_login_at.map(crate::clock::Time::to_rfc3339),
+            created_at: user.created_at,
+            last_login_at: user.last_login_at,
             id: user.id,
             number: user.number,
             name: user.name,

@@ -28,12 +28,21 @@ pub async fn get(
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Patch {
-    #[serde(deserialize_with = "given")]
-    name: Option<Option<String>>,
+    name: Change,
 }
 
-fn given<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::deserialize(deserializer).map(Some)
+/// What becomes of the name: `null` is not the same as nothing.
+#[derive(Default)]
+enum Change {
+    #[default]
+    None,
+    To(Option<String>),
+}
+
+impl<'de> Deserialize<'de> for Change {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Option::deserialize(deserializer).map(Self::To)
+    }
 }
 
 /// Changes the user's name.
@@ -44,11 +53,11 @@ pub async fn patch(
     OptionalJson(Patch { name }): OptionalJson<Patch>,
 ) -> Result<Answer<UserAnswer>, Problem> {
     let user = match name {
-        Some(name) => {
+        Change::To(name) => {
             let name = name.map(|name| display_name(&name)).transpose()?;
             app.rename(&caller, identity.user_id(), name).await.map_err(or_deleted)?
         }
-        None => app.user(identity.user_id()).await.map_err(or_deleted)?,
+        Change::None => app.user(identity.user_id()).await.map_err(or_deleted)?,
     };
     Ok(Answer(app.profile(user).await?.into()))
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::app::App;
+use crate::clock::Time;
 use crate::error::Error;
 use crate::http::identity::Identity;
 use crate::http::problem::Problem;
@@ -24,9 +25,9 @@ struct SessionView {
     id: String,
     current: bool,
     channel: String,
-    started_at: String,
-    last_seen_at: String,
-    expires_at: String,
+    started_at: Time,
+    last_seen_at: Time,
+    expires_at: Time,
     address: Option<String>,
     agent: Option<String>,
     device: Option<String>,
@@ -41,9 +42,9 @@ pub async fn get(
     let sessions = app.sessions_of(identity.user_id(), &caller).await?;
     let view = |session: Session| SessionView {
         current: session.id == identity.session_id(),
-        started_at: session.started_at.to_rfc3339(),
-        last_seen_at: session.last_seen_at.to_rfc3339(),
-        expires_at: session.over_at().to_rfc3339(),
+        started_at: session.started_at,
+        last_seen_at: session.last_seen_at,
+        expires_at: session.over_at(),
         id: session.id,
         channel: session.channel,
         address: session.address,

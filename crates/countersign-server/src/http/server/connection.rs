@@ -1,6 +1,7 @@
 //! One connection, from accept to close.
 
 use std::future::poll_fn;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -156,20 +157,26 @@ async fn close(mut stream: TcpStream, server: &Server) {
     if stream.shutdown().await.is_err() {
         return;
     }
+    let mut left = MAX_LINGER_BYTES;
+    let discard =
+        async { while discard_ready(&stream, &mut left) && stream.readable().await.is_ok() {} };
     tokio::select! {
-        _ = timeout(server.limits.linger, discard(&stream)) => {}
+        _ = timeout(server.limits.linger, discard) => return,
         () = server.stopping.cancelled() => {}
     }
+    // There is no time to wait for more, but what has come shall not reset the connection.
+    discard_ready(&stream, &mut left);
 }
 
-async fn discard(stream: &TcpStream) {
-    let mut left = MAX_LINGER_BYTES;
-    while left > 0 && stream.readable().await.is_ok() {
-        match stream.try_read(&mut [0; 8 * 1024]) {
-            Ok(0) => return,
-            Ok(read) => left = left.saturating_sub(read),
-            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
-            Err(_) => return,
+/// Reads what has come; whether more may come.
+fn discard_ready(stream: &TcpStream, left: &mut usize) -> bool {
+    let mut buffer = [0; 8 * 1024];
+    loop {
+        match stream.try_read(&mut buffer) {
+            Ok(0) => return false,
+            Ok(read) if read >= *left => return false,
+            Ok(read) => *left -= read,
+            Err(error) => return error.kind() == io::ErrorKind::WouldBlock,
         }
     }
 }

@@ -28,18 +28,19 @@ fn target(uri: &Uri, limits: &Limits) -> Result<(), Problem> {
 }
 
 fn method(method: &Method) -> Result<(), Problem> {
-    let (status, code) = match *method {
+    match *method {
         Method::GET
         | Method::HEAD
         | Method::POST
         | Method::PUT
         | Method::PATCH
         | Method::DELETE
-        | Method::OPTIONS => return Ok(()),
-        Method::TRACE | Method::CONNECT => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-        _ => (StatusCode::NOT_IMPLEMENTED, "method_not_implemented"),
-    };
-    Err(Problem::new(status, code, "No resource here has this method."))
+        | Method::OPTIONS => Ok(()),
+        _ => {
+            let detail = "No resource here has this method.";
+            Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "method_not_implemented", detail))
+        }
+    }
 }
 
 /// One `Host` exactly (RFC 9112, section 3.2), which the target does not contradict.
@@ -47,7 +48,7 @@ fn host(uri: &Uri, headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> 
     let refused = || bad("invalid_host", "A request must carry one Host field with a host's name.");
     let value = single(headers, &header::HOST).ok_or_else(refused)?;
     let authority = Authority::try_from(value.as_bytes()).map_err(|_| refused())?;
-    if authority.as_str().contains('@') || authority.host().is_empty() {
+    if !is_host(&authority) {
         return Err(refused());
     }
     if uri.authority().is_some_and(|target| *target != authority) {
@@ -59,6 +60,15 @@ fn host(uri: &Uri, headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> 
         return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail));
     }
     Ok(())
+}
+
+/// A name, and a port that may be empty (RFC 3986, section 3.2): nothing about a user.
+fn is_host(authority: &Authority) -> bool {
+    let name = authority.host();
+    let is_plain_port = |rest: &str| {
+        rest.is_empty() || rest == ":" || rest.starts_with(':') && authority.port_u16().is_some()
+    };
+    !name.is_empty() && authority.as_str().strip_prefix(name).is_some_and(is_plain_port)
 }
 
 /// How the body comes: whole, or in chunks and in no other coding (RFC 9112, section 6).

@@ -105,12 +105,14 @@ pub async fn serve(
         stopping: CancellationToken::new(),
         tasks: TaskTracker::new(),
     });
+    // Where this future is dropped, the connections are told all the same.
+    let stop = server.stopping.clone().drop_guard();
     tokio::select! {
         () = server.accept(&listener) => {}
         _ = shutdown => {}
     }
     drop(listener);
-    server.stopping.cancel();
+    drop(stop);
     server.tasks.close();
     server.tasks.wait().await;
     Ok(())
@@ -119,7 +121,11 @@ pub async fn serve(
 fn seats(wanted: usize) -> usize {
     let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
     let available = descriptors.saturating_sub(RESERVED_DESCRIPTORS).max(8);
-    wanted.min(usize::try_from(available).unwrap_or(usize::MAX)).clamp(1, Semaphore::MAX_PERMITS)
+    let available = usize::try_from(available).unwrap_or(usize::MAX);
+    if available < wanted {
+        tracing::warn!(wanted, available, "the limit on open files bounds the connections");
+    }
+    wanted.min(available).clamp(1, Semaphore::MAX_PERMITS)
 }
 
 /// What all connections share.

@@ -43,6 +43,8 @@ struct State {
     /// How much of the head's first line has come.
     line: usize,
     is_line_whole: bool,
+    /// An answer was handed on whose last bytes may not be with the socket yet.
+    is_unflushed: bool,
     /// What hyper would have said to a broken head.
     refusal: Option<StatusCode>,
 }
@@ -55,6 +57,7 @@ impl Watch {
             stalled: None,
             line: 0,
             is_line_whole: false,
+            is_unflushed: false,
             refusal: None,
         })))
     }
@@ -99,6 +102,7 @@ impl Watch {
         let mut state = self.0.lock();
         state.phase = phase;
         state.since = Instant::now();
+        state.is_unflushed = phase == Phase::Idle;
         (state.line, state.is_line_whole) = (0, false);
     }
 
@@ -124,12 +128,16 @@ impl Watch {
     /// Whether `bytes` are an answer of hyper's own, which is then ours to give.
     fn keeps_back(&self, bytes: &[u8]) -> bool {
         let mut state = self.0.lock();
-        if !matches!(state.phase, Phase::Fresh | Phase::Head) {
+        if state.phase == Phase::Busy || state.is_unflushed {
             return false;
         }
         let refusal = bare_refusal(bytes);
         state.refusal = state.refusal.or(refusal);
         refusal.is_some()
+    }
+
+    fn flushed(&self) {
+        self.0.lock().is_unflushed = false;
     }
 
     fn wrote<T>(&self, outcome: &Poll<T>) {
@@ -219,7 +227,11 @@ impl AsyncWrite for Watched {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let outcome = Pin::new(&mut self.stream).poll_flush(cx);
+        if outcome.is_ready() {
+            self.watch.flushed();
+        }
+        outcome
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

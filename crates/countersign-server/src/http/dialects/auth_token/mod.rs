@@ -1,12 +1,12 @@
 //! The dialect `auth-token`: `/auth/*`, JSON `{status, message, auth_token}`, one token a login.
 
-mod answer;
-mod body;
-mod login;
-mod logout;
-mod register;
-mod status;
-mod token;
+pub mod answer;
+pub mod body;
+pub mod login;
+pub mod logout;
+pub mod register;
+pub mod status;
+pub mod token;
 
 use std::time::Duration;
 

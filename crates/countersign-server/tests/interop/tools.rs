@@ -1,0 +1,100 @@
+//! Python and Node with packages of their own, in a folder that goes with them.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The scripts read an order from standard input and write a verdict on each of its tokens.
+const SCRIPTS: [(&str, &str); 4] = [
+    ("pyjwt.py", include_str!("pyjwt.py")),
+    ("flask_app.py", include_str!("flask_app.py")),
+    ("pyjwt_dialect.py", include_str!("pyjwt_dialect.py")),
+    ("jose.mjs", include_str!("jose.mjs")),
+];
+
+const PYTHON_PACKAGES: [&str; 3] =
+    ["pyjwt[crypto]>=2,<3", "flask>=3,<4", "flask-jwt-extended>=4,<5"];
+const NODE_PACKAGES: [&str; 1] = ["jose@6"];
+
+/// An interpreter, and the folder with what it needs.
+pub(crate) struct Tool {
+    program: PathBuf,
+    folder: TempDir,
+}
+
+impl Tool {
+    /// Python; `None` where it is not wanted or not there (it says why).
+    pub(crate) async fn python() -> Option<Self> {
+        Self::install("python3", |folder| {
+            run(Command::new("python3").args(["-m", "venv", "venv"]).current_dir(folder));
+            let program = folder.join("venv/bin/python");
+            let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+            run(Command::new(&program).args(install).args(PYTHON_PACKAGES));
+            program
+        })
+        .await
+    }
+
+    /// Node; `None` where it is not wanted or not there (it says why).
+    pub(crate) async fn node() -> Option<Self> {
+        Self::install("npm", |folder| {
+            let install =
+                ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."];
+            run(Command::new("npm").args(install).args(NODE_PACKAGES).current_dir(folder));
+            "node".into()
+        })
+        .await
+    }
+
+    async fn install(
+        needed: &'static str,
+        install: impl FnOnce(&Path) -> PathBuf + Send + 'static,
+    ) -> Option<Self> {
+        if std::env::var_os("COUNTERSIGN_TEST_INTEROP").is_none() {
+            eprintln!("skipped: COUNTERSIGN_TEST_INTEROP is not set");
+            return None;
+        }
+        if Command::new(needed).arg("--version").output().is_err() {
+            assert!(std::env::var("CI").as_deref() != Ok("true"), "{needed} is not installed");
+            eprintln!("skipped: {needed} is not installed");
+            return None;
+        }
+        let installed = tokio::task::spawn_blocking(move || {
+            let folder = tempfile::tempdir().expect("there is room for a folder");
+            for (name, script) in SCRIPTS {
+                std::fs::write(folder.path().join(name), script).expect("there is room for a file");
+            }
+            let program = install(folder.path());
+            Self { program, folder }
+        });
+        Some(installed.await.expect("the packages can be installed"))
+    }
+
+    /// Runs one of the scripts.
+    pub(crate) async fn run(&self, script: &str, order: Value) -> Value {
+        let mut command = Command::new(&self.program);
+        command.arg(self.folder.path().join(script)).current_dir(self.folder.path());
+        // The server is on this machine, where no proxy leads.
+        command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+        let verdicts = tokio::task::spawn_blocking(move || {
+            let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
+            let mut child = child.expect("the interpreter starts");
+            let mut input = child.stdin.take().expect("it has an input");
+            input.write_all(order.to_string().as_bytes()).expect("it reads the order");
+            drop(input);
+            let output = child.wait_with_output().expect("it ends");
+            assert!(output.status.success(), "{command:?}: {}", output.status);
+            serde_json::from_slice(&output.stdout).expect("it writes verdicts")
+        });
+        verdicts.await.expect("the script works")
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().expect("the program starts");
+    let (out, err) = (output.stdout.escape_ascii(), output.stderr.escape_ascii());
+    assert!(output.status.success(), "{command:?}: {}\n{out}\n{err}", output.status);
+}
