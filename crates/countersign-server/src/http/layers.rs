@@ -56,14 +56,23 @@ pub struct Surroundings {
 
 /// Puts the layers around all routes of `router`; none may be added after.
 pub fn layers(router: Router, surroundings: Surroundings) -> Router {
+    surround(with_fallbacks(router), surroundings)
+}
+
+/// The routes, and a problem where there would be nothing.
+pub fn with_fallbacks(router: Router) -> Router {
     router
         .fallback(not_found)
         .method_not_allowed_fallback(method_not_allowed)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(from_fn_with_state(std::sync::Arc::new(surroundings), surround))
 }
 
-async fn surround(
+/// What every answer goes through, those of other layers included.
+pub fn surround(router: Router, surroundings: Surroundings) -> Router {
+    router.layer(from_fn_with_state(std::sync::Arc::new(surroundings), attend))
+}
+
+async fn attend(
     State(surroundings): State<std::sync::Arc<Surroundings>>,
     mut request: Request,
     next: Next,

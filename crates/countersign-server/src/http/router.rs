@@ -7,7 +7,7 @@ use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::dialects::{self, MountError};
-use super::layers::{Surroundings, layers};
+use super::layers::{Surroundings, surround, with_fallbacks};
 use super::native::{
     health, jwks, login, logout, me, metadata, password, refresh, register, sessions,
 };
@@ -76,7 +76,8 @@ pub fn router(app: &App) -> Result<Router, MountError> {
         clock: app.clock.clone(),
         entropy: app.entropy.clone(),
     };
-    Ok(layers(routes, surroundings).layer(cors(&app.config)))
+    // A preflight is answered by the layer itself, and is an answer like any other.
+    Ok(surround(with_fallbacks(routes).layer(cors(&app.config)), surroundings))
 }
 
 fn check_conflicts(
