@@ -45,7 +45,7 @@ pub async fn patch(
 ) -> Result<Answer<UserAnswer>, Problem> {
     let user = match name {
         Some(name) => {
-            let name = name.map(|name| display_name(&name)).transpose()?;
+            let name = name.map(|name| display_name("name", &name)).transpose()?;
             app.rename(&caller, identity.user_id(), name).await?
         }
         None => app.user(identity.user_id()).await?,
