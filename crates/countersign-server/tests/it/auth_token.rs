@@ -19,6 +19,8 @@ use futures::future::join_all;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::server::{Answer, PASSWORD, START, Session, TestApp};
 
@@ -86,6 +88,19 @@ impl Flask {
 
     async fn logout(&self, token: &str) -> Answer {
         self.with_header(Method::POST, "/auth/logout", &format!("Bearer {token}")).await
+    }
+
+    /// What is answered to these bytes, until the server closes the connection.
+    async fn raw(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.expect("the server listens");
+        // The server may answer, and close, before it has read all.
+        let (mut from, mut to) = stream.split();
+        let (_, answer) = tokio::join!(to.write_all(request.as_bytes()), async {
+            let mut answer = Vec::new();
+            let _ = from.read_to_end(&mut answer).await;
+            String::from_utf8(answer).expect("text")
+        });
+        answer
     }
 
     async fn post_body(&self, path: &str, content_type: Option<&str>, body: Vec<u8>) -> Answer {
@@ -346,6 +361,15 @@ on_each_database! {
                 (flask.post(path, body.clone()).await, flask.post("/v1/login", body).await);
             assert_eq!((old.status.as_u16(), &old.text), (413, &native.text));
         }
+        let large = "a".repeat(1 << 17);
+        let chunked = format!(
+            "POST /auth/login HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Transfer-Encoding: chunked\r\n\r\n20000\r\n{large}",
+            flask.address
+        );
+        let answer = flask.raw(&chunked).await;
+        assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
+        assert!(answer.contains("body_too_large"), "{answer}");
     }
 
     async fn an_unknown_path_or_method_is_answered_natively(flask: Flask) {
