@@ -8,7 +8,7 @@ use http::request::Parts;
 
 use super::address::ClientAddress;
 use crate::app::App;
-use crate::operations::Caller;
+use crate::operations::{AGENT_LENGTH, Caller};
 
 impl<S: Send + Sync> FromRequestParts<S> for Caller
 where
@@ -24,7 +24,8 @@ where
 /// The caller of a request; the clock is read here and nowhere further down.
 pub fn caller(parts: &Parts, app: &App) -> Caller {
     let agent = parts.headers.get(USER_AGENT).map(|agent| {
-        String::from_utf8_lossy(agent.as_bytes()).chars().filter(|c| !c.is_control()).collect()
+        let agent = String::from_utf8_lossy(agent.as_bytes());
+        agent.chars().filter(|c| !c.is_control()).take(AGENT_LENGTH).collect()
     });
     let address = parts.extensions.get::<ClientAddress>().map(|address| address.ip());
     Caller { now: app.clock.now(), address, agent, actor: None }

@@ -21,6 +21,9 @@ use std::time::Duration;
 
 use crate::clock::Time;
 
+/// The longest text that a client may call itself.
+pub const AGENT_LENGTH: usize = 400;
+
 /// Who asks, from where, and when: read once, where a request or a command begins.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -28,7 +31,7 @@ pub struct Caller {
     pub now: Time,
     /// Where the request came from; a command has none.
     pub address: Option<IpAddr>,
-    /// What the client calls itself.
+    /// What the client calls itself: at most [`AGENT_LENGTH`] characters, none of control.
     pub agent: Option<String>,
     /// Who acts, where that is not the user themselves.
     pub actor: Option<String>,

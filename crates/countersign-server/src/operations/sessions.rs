@@ -11,8 +11,7 @@ use crate::tables::revocation::{self, Revocation, Subject};
 use crate::tables::session::{self, Rotation, Session};
 use crate::tables::user::{self, User};
 
-/// The longest text that a client may call itself or a device.
-const AGENT_LENGTH: usize = 400;
+/// The longest text that a client may call a device.
 const DEVICE_LENGTH: usize = 200;
 
 impl App {
@@ -38,7 +37,7 @@ impl App {
             expires_at: now.plus(terms.absolute_ttl),
             rotation: Rotation { current: 0, presented: None, rotated_at: None, used: 0 },
             address: caller.address.map(|address| address.to_string()),
-            agent: caller.agent.as_deref().map(|agent| shorten(agent, AGENT_LENGTH)),
+            agent: caller.agent.clone(),
             device: device.map(|device| shorten(device, DEVICE_LENGTH)),
             ended: None,
         };

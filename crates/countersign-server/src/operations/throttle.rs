@@ -15,7 +15,7 @@ use crate::clock::Time;
 use crate::db::{DbError, Tx};
 use crate::error::{Error, Result};
 use crate::network;
-use crate::tables::failure::{self, Failures};
+use crate::tables::failure::{self, Counting, Failures};
 
 /// From so many failures in a row on, an account's password is refused even when right, until a
 /// reset or `countersign user unlock` (NIST SP 800-63B-4, section 3.2.2).
@@ -73,10 +73,13 @@ fn count<'t>(tx: &'t mut Tx<'_>, app: App, failed: Arc<Failed>) -> BoxFuture<'t,
         let Failed { caller, attempt, .. } = &*failed;
         let now = caller.now;
         let quiet = now.minus(QUIET);
-        let mut due = failure::count(tx, &attempt.account, now, (Time(0), quiet)).await?;
+        let account = Counting { restart: Time(0), quiet, most: LOCKED };
+        let mut due = failure::count(tx, &attempt.account, now, account).await?;
         if let Some(address) = &attempt.address {
+            // An address is never locked, and so never kept by a purge.
             let restart = now.minus(ADDRESS_MEMORY);
-            let by_address = failure::count(tx, address, now, (restart, quiet)).await?;
+            let counting = Counting { restart, quiet, most: LOCKED - 1 };
+            let by_address = failure::count(tx, address, now, counting).await?;
             due = due.or(by_address);
         }
         let Some(occurrences) = due else { return Ok(()) };

@@ -30,7 +30,7 @@ impl FromRow for Failures {
 sql! {
     FIND = "SELECT failures, last_at, noted_at, unnoted FROM failures WHERE subject = ?";
     INSERT = "INSERT INTO failures (subject, failures, last_at, noted_at, unnoted) VALUES (?, 1, ?, ?, 0)";
-    COUNT = "UPDATE failures SET failures = failures + 1, last_at = ?, unnoted = unnoted + 1 WHERE subject = ?";
+    COUNT = "UPDATE failures SET failures = CASE WHEN failures < ? THEN failures + 1 ELSE failures END, last_at = ?, unnoted = unnoted + 1 WHERE subject = ?";
     NOTE = "UPDATE failures SET noted_at = ?, unnoted = 0 WHERE subject = ?";
     RESTART = "UPDATE failures SET failures = 0 WHERE subject = ? AND last_at < ?";
     DELETE = "DELETE FROM failures WHERE subject = ?";
@@ -42,16 +42,26 @@ pub async fn find(db: &Db, subject: &str) -> Result<Option<Failures>, DbError> {
     db.find(FIND, &params![subject]).await
 }
 
-/// Counts one failure. A count whose last failure was before `restart` begins anew. Returns how
-/// many failures an event is due for: none where one was written after `quiet`.
+/// How a failure is counted.
+#[derive(Clone, Copy, Debug)]
+pub struct Counting {
+    /// A count whose last failure was before begins anew.
+    pub restart: Time,
+    /// No event is due where one was written after.
+    pub quiet: Time,
+    /// No count goes beyond.
+    pub most: i64,
+}
+
+/// Counts one failure. Returns how many failures an event is due for, if one is.
 pub async fn count(
     tx: &mut Tx<'_>,
     subject: &str,
     now: Time,
-    (restart, quiet): (Time, Time),
+    Counting { restart, quiet, most }: Counting,
 ) -> Result<Option<i64>, DbError> {
     tx.execute(RESTART, &params![subject, restart]).await?;
-    if tx.execute(COUNT, &params![now, subject]).await? == 0 {
+    if tx.execute(COUNT, &params![most, now, subject]).await? == 0 {
         tx.execute(INSERT, &params![subject, now, now]).await?;
         return Ok(Some(1));
     }

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 
 use super::answer::SessionAnswer;
+use super::register::display_name;
 use crate::app::App;
 use crate::http::json::Json;
 use crate::http::problem::Problem;
@@ -29,6 +30,7 @@ pub async fn post(
     Json(Login { identifier, password, device }): Json<Login>,
 ) -> Result<impl IntoResponse, Problem> {
     app.check_login_origin(&headers)?;
+    let device = device.map(|device| display_name("device", &device)).transpose()?;
     let log_in = LogIn { identifier, password, device };
     let begun = app.log_in(&caller, &app.native_terms(), log_in).await?;
     Ok(SessionAnswer::of(&app, &caller, begun).await?)

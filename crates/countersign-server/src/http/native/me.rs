@@ -54,7 +54,7 @@ pub async fn patch(
 ) -> Result<Answer<UserAnswer>, Problem> {
     let user = match name {
         Change::To(name) => {
-            let name = name.map(|name| display_name(&name)).transpose()?;
+            let name = name.map(|name| display_name("name", &name)).transpose()?;
             app.rename(&caller, identity.user_id(), name).await.map_err(or_deleted)?
         }
         Change::None => app.user(identity.user_id()).await.map_err(or_deleted)?,

@@ -73,15 +73,15 @@ impl Register {
         }
         let password = Password::parse(self.password)
             .map_err(|invalid| Error::password("password", invalid))?;
-        let name = self.name.map(|name| display_name(&name)).transpose()?;
+        let name = self.name.map(|name| display_name("name", &name)).transpose()?;
         Ok(Registration { identifiers, password, name, roles: Vec::new() })
     }
 }
 
-/// Reads a display name.
-pub(super) fn display_name(name: &str) -> Result<String, Error> {
+/// Reads what a person calls themselves, or a device, in the member `field`.
+pub(super) fn display_name(field: &'static str, name: &str) -> Result<String, Error> {
     let name = DisplayName::parse(name).map_err(|invalid| Error::Invalid {
-        field: "name",
+        field,
         reason: invalid.reason(),
         message: invalid.to_string().into(),
     })?;

@@ -11,32 +11,48 @@ use serde_json::json;
 
 use crate::error::{Error, Refusal};
 use crate::http::json::BodyError;
+use crate::http::problem::Problem;
 
 /// What a client is told that did not get what it wanted.
 #[derive(Debug)]
-pub struct Fail {
-    status: StatusCode,
-    message: Cow<'static, str>,
-    retry_after: Option<Duration>,
+pub enum Fail {
+    /// In the dialect's words.
+    Told {
+        /// The status.
+        status: StatusCode,
+        /// What clients show to people.
+        message: Cow<'static, str>,
+        /// When to come back.
+        retry_after: Option<Duration>,
+    },
+    /// A body that is too large or too slow is refused alike for all.
+    Native(Problem),
 }
 
 impl Fail {
     pub(super) fn new(status: StatusCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, message: message.into(), retry_after: None }
+        Self::Told { status, message: message.into(), retry_after: None }
+    }
+
+    fn later(status: StatusCode, message: &'static str, retry_after: Duration) -> Self {
+        Self::Told { status, message: message.into(), retry_after: Some(retry_after) }
     }
 
     /// Overload, or out of touch: the client may try again.
     fn try_again(retry_after: Duration) -> Self {
-        let status = StatusCode::SERVICE_UNAVAILABLE;
-        Self { retry_after: Some(retry_after), ..Self::new(status, "Try again") }
+        Self::later(StatusCode::SERVICE_UNAVAILABLE, "Try again", retry_after)
     }
 }
 
 impl IntoResponse for Fail {
     fn into_response(self) -> Response {
-        let body = json!({ "status": "fail", "message": self.message });
-        let mut response = (self.status, Json(body)).into_response();
-        if let Some(retry_after) = self.retry_after {
+        let (status, message, retry_after) = match self {
+            Self::Told { status, message, retry_after } => (status, message, retry_after),
+            Self::Native(problem) => return problem.into_response(),
+        };
+        let body = json!({ "status": "fail", "message": message });
+        let mut response = (status, Json(body)).into_response();
+        if let Some(retry_after) = retry_after {
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
         }
@@ -59,12 +75,7 @@ impl From<BodyError> for Fail {
             BodyError::Malformed(_) => {
                 Self::new(StatusCode::BAD_REQUEST, "Malformed request body.")
             }
-            BodyError::TooLarge { .. } => {
-                Self::new(StatusCode::PAYLOAD_TOO_LARGE, "Malformed request body.")
-            }
-            BodyError::TimedOut => {
-                Self::new(StatusCode::REQUEST_TIMEOUT, "Malformed request body.")
-            }
+            BodyError::TooLarge { .. } | BodyError::TimedOut => Self::Native(error.into()),
         }
     }
 }
@@ -75,13 +86,11 @@ impl From<Error> for Fail {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => refusal.into(),
-            Error::TooManyAttempts { retry_after } => Self {
-                retry_after: Some(retry_after),
-                ..Self::new(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "Too many attempts. Please try again later.",
-                )
-            },
+            Error::TooManyAttempts { retry_after } => Self::later(
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many attempts. Please try again later.",
+                retry_after,
+            ),
             Error::Overloaded { retry_after } => Self::try_again(retry_after),
             Error::Invalid { message, .. } => Self::new(StatusCode::BAD_REQUEST, message),
             Error::RegistrationClosed => {

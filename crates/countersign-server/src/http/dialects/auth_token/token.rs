@@ -34,7 +34,9 @@ pub(super) fn mint(dialect: &Dialect, user: &User, session: &Session, now: Time)
     })
 }
 
-/// The second word of the `Authorization` header, empty where there is none.
+/// The second word of the `Authorization` header, empty where there is none. The space after a
+/// scheme that nothing follows is not part of a header's value (RFC 9110, section 5.5), so `Bearer`
+/// alone is an empty token.
 pub(super) fn present(headers: &HeaderMap) -> Result<&str, Fail> {
     let malformed = || unauthorized("Bearer token malformed.");
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -47,8 +49,8 @@ pub(super) fn present(headers: &HeaderMap) -> Result<&str, Fail> {
         return Ok("");
     }
     let mut words = header.split(' ');
-    match (words.next(), words.next()) {
-        (Some(scheme), Some(token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token),
+    match words.next() {
+        Some(scheme) if scheme.eq_ignore_ascii_case("bearer") => Ok(words.next().unwrap_or("")),
         _ => Err(malformed()),
     }
 }
