@@ -1,7 +1,7 @@
 //! The audit trail's copy in a file: one JSON line an event, written after the commit, best effort.
 
 use std::fs::OpenOptions;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -28,7 +28,7 @@ impl Audit {
         let (sender, receiver) = sync_channel(WAITING);
         thread::Builder::new()
             .name("audit".to_owned())
-            .spawn(move || write_all(&receiver, BufWriter::new(file)))?;
+            .spawn(move || write_all(&receiver, file))?;
         Ok(Self(Some(sender)))
     }
 
@@ -53,29 +53,79 @@ impl Audit {
     }
 }
 
-fn write_all(receiver: &Receiver<Message>, mut file: BufWriter<impl Write>) {
+/// Appends whole lines in one piece, since other processes append to the same file.
+fn write_all(receiver: &Receiver<Message>, mut file: impl Write) {
+    let mut lines = Vec::new();
     while let Ok(first) = receiver.recv() {
         let mut waiting = Vec::new();
         for message in std::iter::once(first).chain(receiver.try_iter()) {
             match message {
-                Message::Event(event) => {
-                    if let Err(error) = write_line(&mut file, &event) {
-                        tracing::warn!(%error, "the audit file cannot be written");
-                    }
-                }
+                Message::Event(event) => add_line(&mut lines, &event),
                 Message::Flush(done) => waiting.push(done),
             }
         }
-        if let Err(error) = file.flush() {
+        if let Err(error) = file.write_all(&lines) {
             tracing::warn!(%error, "the audit file cannot be written");
         }
+        lines.clear();
         for done in waiting {
             let _nobody_waits = done.send(());
         }
     }
 }
 
-fn write_line(file: &mut impl Write, event: &Event) -> io::Result<()> {
-    serde_json::to_writer(&mut *file, event)?;
-    file.write_all(b"\n")
+fn add_line(lines: &mut Vec<u8>, event: &Event) {
+    let start = lines.len();
+    if let Err(error) = serde_json::to_writer(&mut *lines, event) {
+        tracing::warn!(%error, "an event cannot be written as JSON");
+        return lines.truncate(start);
+    }
+    lines.push(b'\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Time;
+
+    struct Pieces(Vec<Vec<u8>>);
+
+    impl Write for &mut Pieces {
+        fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+            self.0.push(piece.to_owned());
+            Ok(piece.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn every_piece_that_is_written_is_whole_lines() {
+        let (sender, receiver) = sync_channel(WAITING);
+        for number in 0..1000 {
+            let event = Event {
+                id: format!("{number:0400}"),
+                at: Time(0),
+                kind: "login".to_owned(),
+                outcome: "ok".to_owned(),
+                reason: None,
+                user_id: None,
+                session_id: None,
+                actor: None,
+                address: None,
+                agent: None,
+                occurrences: 1,
+            };
+            sender.send(Message::Event(Box::new(event))).expect("there is room");
+        }
+        drop(sender);
+        let mut pieces = Pieces(Vec::new());
+        write_all(&receiver, &mut pieces);
+        assert!(
+            pieces.0.iter().filter(|piece| !piece.is_empty()).all(|piece| piece.ends_with(b"\n"))
+        );
+        assert_eq!(pieces.0.concat().iter().filter(|byte| **byte == b'\n').count(), 1000);
+    }
 }

@@ -1,0 +1,301 @@
+//! Each command, and what it does to a server that runs meanwhile.
+
+use serde_json::Value;
+
+use crate::program::{PASSWORD, Place, Ran, until};
+
+fn ids(list: &Value) -> Vec<String> {
+    let list = list.as_array().expect("a list");
+    list.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
+}
+
+#[test]
+fn a_user_is_made_shown_and_listed_with_what_they_are_found_by() {
+    let place = Place::new();
+    let made = place.json(&[
+        "user",
+        "create",
+        "--email",
+        "Alice@example.org",
+        "--username",
+        "alice",
+        "--phone",
+        "+15550100123",
+        "--name",
+        "Alice",
+        "--admin",
+        "--role",
+        "billing",
+    ]);
+    assert_eq!(made["roles"], serde_json::json!(["admin", "billing"]));
+    assert_eq!(made["identifiers"].as_array().map(Vec::len), Some(3));
+    for name in
+        ["alice@EXAMPLE.org", "alice", "+15550100123", "1", made["id"].as_str().expect("id")]
+    {
+        assert_eq!(place.json(&["user", "show", name]), made, "{name}");
+    }
+    let shown = place.run(&["user", "list"], "").stdout;
+    for identifier in ["Alice@example.org", "alice,", "+15550100123"] {
+        assert!(shown.contains(identifier), "{shown}");
+    }
+}
+
+#[test]
+fn users_are_listed_page_by_page() {
+    let place = Place::new();
+    for name in ["a", "b", "c"] {
+        place.json(&["user", "create", "--username", &format!("user-{name}")]);
+    }
+    let all = ids(&place.json(&["user", "list"])["users"]);
+    let first = ids(&place.json(&["user", "list", "--limit", "2"])["users"]);
+    let rest = ids(&place.json(&["user", "list", "--after", &first[1]])["users"]);
+    assert_eq!(all.len(), 3);
+    assert_eq!([first, rest].concat(), all);
+}
+
+#[tokio::test]
+async fn disabling_a_user_ends_their_sessions_on_a_running_server_and_enabling_lets_them_in() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    let done = place.json(&["user", "disable", "alice@example.org"]);
+    assert_eq!((&done["id"], &done["changed"]), (&session.user_id.clone().into(), &true.into()));
+    assert_eq!(server.refused(&session).await, "disabled");
+    assert_eq!(server.log_in_answer("alice", PASSWORD).await.0, 401);
+    assert_eq!(place.json(&["user", "disable", "alice@example.org"])["changed"], false);
+    assert_eq!(place.json(&["user", "enable", "alice@example.org"])["changed"], true);
+    assert_eq!(place.json(&["user", "enable", "alice@example.org"])["changed"], false);
+    assert_eq!(server.log_in_answer("alice", PASSWORD).await.0, 200);
+    assert_eq!(server.me(&session).await.0, 401, "what was ended stays so");
+}
+
+#[tokio::test]
+async fn new_roles_make_access_tokens_stale_and_a_refresh_brings_them() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    let user = place.json(&["user", "roles", "alice@example.org", "editor", "admin"]);
+    assert_eq!(user["roles"], serde_json::json!(["editor", "admin"]));
+    assert_eq!(server.refused(&session).await, "claims_changed");
+    let refreshed = server.refresh(&session).await;
+    let (status, me) = server.me(&refreshed).await;
+    assert_eq!((status, &me["roles"]), (200, &user["roles"]));
+    let none = place.json(&["user", "roles", "alice@example.org", "--none"]);
+    assert_eq!(none["roles"], serde_json::json!([]));
+    assert_eq!(server.refused(&refreshed).await, "claims_changed");
+}
+
+#[tokio::test]
+async fn a_session_is_listed_and_ended_and_the_others_go_on() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let (first, second) = (server.register("alice").await, server.log_in("alice").await);
+    let sessions = place.json(&["session", "list", "alice@example.org"]);
+    assert_eq!(ids(&sessions["sessions"]), [first.id.clone(), second.id.clone()]);
+    assert_eq!(place.json(&["session", "end", &first.id])["changed"], true);
+    assert_eq!(server.refused(&first).await, "admin");
+    assert_eq!(server.me(&second).await.0, 200);
+    assert_eq!(place.json(&["session", "end", &first.id])["changed"], false);
+    assert_eq!(ids(&place.json(&["session", "list", "1"])["sessions"]), [second.id]);
+}
+
+#[tokio::test]
+async fn a_password_that_the_operator_sets_ends_every_session() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    let new = "entirely another pass phrase";
+    let ran =
+        place.run(&["user", "password", "alice@example.org", "--json"], &format!("{new}\r\n"));
+    assert_eq!(ran.json()["changed"], true);
+    assert_eq!(server.refused(&session).await, "password_changed");
+    assert_eq!(server.log_in_answer("alice", PASSWORD).await.0, 401);
+    assert_eq!(server.log_in_answer("alice", new).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_deleted_user_is_gone_and_their_events_stay() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    place.json(&["user", "delete", "alice@example.org"]);
+    assert_eq!(server.refused(&session).await, "deleted");
+    assert_eq!(place.run(&["user", "show", "alice@example.org"], "").code, Some(1));
+    let events = place.json(&["events", "--user", &session.user_id, "--limit", "1"]);
+    assert_eq!(events["events"][0]["kind"], "user_deleted");
+    assert_eq!(events["events"][0]["actor"], "command");
+    server.register("alice").await;
+}
+
+#[tokio::test]
+async fn unlocking_lets_a_user_in_who_failed_too_often() {
+    let place = Place::new().set("COUNTERSIGN_LIMITS__ENABLED", "true");
+    let server = place.serve().await;
+    server.register("alice").await;
+    // One more for the address, which must not be what is locked.
+    for name in ["nobody", "alice", "alice", "alice"] {
+        assert_eq!(server.log_in_answer(name, "not the pass phrase").await.0, 401);
+    }
+    // As many as lock an account; to fail so often takes more than a day.
+    let lock = "UPDATE failures SET failures = 100 WHERE failures = 3";
+    assert_eq!(place.database().execute(lock, []), Ok(1));
+    assert_eq!(server.log_in_answer("alice", PASSWORD).await.0, 429);
+    assert_eq!(place.json(&["user", "unlock", "alice@example.org"])["changed"], true);
+    assert_eq!(server.log_in_answer("alice", PASSWORD).await.0, 200);
+    assert_eq!(place.json(&["user", "unlock", "alice@example.org"])["changed"], false);
+}
+
+#[tokio::test]
+async fn a_revoked_key_takes_its_tokens_with_it_and_another_signs() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    let keys = place.json(&["key", "list"]);
+    let kid = keys["keys"][0]["kid"].as_str().expect("a key").to_owned();
+    assert_eq!(keys["keys"][0]["state"], "active");
+    assert_eq!(place.json(&["key", "revoke", &kid])["changed"], true);
+    assert_eq!(server.refused(&session).await, "key_retired");
+    let refreshed = server.refresh(&session).await;
+    assert_eq!(server.me(&refreshed).await.0, 200);
+    assert_eq!(place.run(&["key", "revoke", &kid], "").code, Some(1), "it is revoked already");
+}
+
+#[tokio::test]
+async fn a_rotated_key_is_published_and_signs_later_or_at_once() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    let next = place.json(&["key", "rotate"])["kid"].clone();
+    let published = async || {
+        let (_, set) = jwks(&server).await;
+        let keys = set["keys"].as_array().cloned().unwrap_or_default();
+        keys.iter().any(|key| key["kid"] == next).then_some(())
+    };
+    until(published).await;
+    place.json(&["key", "rotate", "--now"]);
+    let keys = place.json(&["key", "list"])["keys"].as_array().expect("a list").clone();
+    let states: Vec<_> = keys.iter().map(|key| key["state"].as_str().expect("a state")).collect();
+    assert_eq!(states.len(), 3);
+    assert!(states.contains(&"active") && states.contains(&"retiring"), "{states:?}");
+    assert_eq!(server.me(&session).await.0, 200, "what the old key signed is still good");
+}
+
+async fn jwks(server: &crate::program::Server) -> (u16, Value) {
+    let request = server.request(reqwest::Method::GET, "/.well-known/jwks.json");
+    let response = request.send().await.expect("the server answers");
+    (response.status().as_u16(), response.json().await.expect("JSON"))
+}
+
+#[tokio::test]
+async fn a_token_is_shown_unverified_and_verified_as_the_server_would() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    let token = |what: &str, token: &str| place.run(&["token", what, "--json"], token);
+    let inspected = token("inspect", &session.access).json();
+    assert_eq!(
+        (&inspected["verified"], &inspected["header"]["typ"]),
+        (&false.into(), &"at+jwt".into())
+    );
+    let verified = token("verify", &session.access).json();
+    assert_eq!((&verified["verified"], &verified["claims"]), (&true.into(), &inspected["claims"]));
+    assert!(place.run(&["token", "inspect"], &session.access).stdout.starts_with("NOT VERIFIED"));
+
+    server.log_out(&session).await;
+    let Ran { code, stdout, .. } = token("verify", &session.access);
+    let answer: Value = serde_json::from_str(&stdout).expect("JSON");
+    assert_eq!(
+        (code, &answer["verified"], &answer["reason"]),
+        (Some(1), &false.into(), &"logout".into())
+    );
+    for bad in ["", "x", "a.b.c", "eyJhbGciOiJub25lIn0.e30."] {
+        assert_eq!(token("verify", bad).code, Some(1), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn looking_at_a_token_does_not_count_as_its_use() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    let refreshed = server.refresh(&session).await;
+    place.run(&["token", "verify", "--json"], &refreshed.access).json();
+    let used: i64 = place
+        .database()
+        .query_row("SELECT used FROM sessions", [], |row| row.get(0))
+        .expect("the session");
+    assert_eq!(used, 0);
+}
+
+#[test]
+fn a_schema_is_checked_without_a_change_and_brought_up_to_date() {
+    let place = Place::new();
+    let pending = place.json(&["migrate", "--check"]);
+    assert_eq!(pending["version"], 0);
+    assert!(!place.data_dir().exists(), "checking makes nothing");
+    let migrated = place.json(&["migrate"]);
+    assert_eq!(migrated["applied"], pending["pending"]);
+    assert_eq!(place.json(&["migrate"])["applied"], serde_json::json!([]));
+    let check = place.json(&["migrate", "--check"]);
+    assert_eq!(
+        (&check["version"], &check["pending"]),
+        (&migrated["version"], &serde_json::json!([]))
+    );
+}
+
+#[test]
+fn what_a_user_wrote_does_not_reach_the_terminal_as_a_command() {
+    let place = Place::new();
+    place.json(&["user", "create", "--username", "mallory"]);
+    let hostile = "\u{1b}]0;title\u{7}\u{9b}2J\r\n\u{202e}end";
+    place.database().execute("UPDATE users SET name = ?1", [hostile]).expect("updated");
+    for arguments in [["user", "list"], ["user", "show"]] {
+        let name = if arguments[1] == "show" { vec!["mallory"] } else { Vec::new() };
+        for json in [Vec::new(), vec!["--json"]] {
+            let ran = place.run(&[&arguments[..], &name, &json].concat(), "");
+            let obeyed = |c: char| c != '\n' && (c.is_control() || c == '\u{202e}');
+            assert!(!ran.stdout.contains(obeyed) && ran.stdout.contains("title"), "{ran:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_refused_exits_with_1_and_what_is_misused_with_2() {
+    let place = Place::new();
+    for (arguments, input) in [
+        (&["user", "show", "nobody@example.org"][..], ""),
+        (&["user", "create", "--username", "alice"], "short\n"),
+        (&["user", "create", "--username", "alice"], ""),
+        (&["user", "create", "--email", "no address"], PASSWORD),
+        (&["user", "create", "--username", "alice", "--role", "two words"], PASSWORD),
+        (&["user", "disable", "7"], ""),
+        (&["session", "end", "no-session"], ""),
+        (&["key", "revoke", "no-key"], ""),
+        (&["token", "inspect"], "not a token"),
+    ] {
+        let ran = place.run(arguments, input);
+        assert_eq!(ran.code, Some(1), "{arguments:?}: {ran:?}");
+        assert!(ran.stderr.starts_with("countersign: ") && ran.stdout.is_empty(), "{ran:?}");
+    }
+    for arguments in [
+        &["user"][..],
+        &["user", "create"],
+        &["user", "roles", "alice"],
+        &["user", "password", "alice", "a-password"],
+        &["user", "list", "--limit", "0"],
+        &["dance"],
+        &["serve", "--listen", "nowhere"],
+    ] {
+        assert_eq!(place.run(arguments, "").code, Some(2), "{arguments:?}");
+    }
+    assert_eq!(place.registered(), Vec::<String>::new());
+}
+
+#[test]
+fn help_tells_the_exit_codes_and_completions_are_written() {
+    let place = Place::new();
+    assert!(place.run(&["--help"], "").stdout.contains("Exit codes:"));
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(place.run(&["completions", shell], "").stdout.contains("countersign"), "{shell}");
+    }
+}
