@@ -119,16 +119,17 @@ on_each_database! {
         let old = server.register("alice").await;
         let held = Held::writes(&server).await;
         let scope = json!({ "scope": "all" });
-        // Nothing shows when the logout, and then the login, has read and waits to write.
+        // Nothing shows when the logout, and then the login, has read and waits to write. SQLite is
+        // asked again after half a second, in another order.
         let pause = tokio::time::sleep;
         let (out, login, ()) = tokio::join!(
             server.send(Method::POST, "/v1/logout", &old.access, scope),
             async {
-                pause(Duration::from_millis(300)).await;
+                pause(Duration::from_millis(150)).await;
                 server.log_in_answer("alice", PASSWORD).await
             },
             async {
-                pause(Duration::from_millis(900)).await;
+                pause(Duration::from_millis(400)).await;
                 held.release().await;
             },
         );
