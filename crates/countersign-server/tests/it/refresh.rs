@@ -18,6 +18,8 @@ use crate::server::{Answer, PASSWORD, Session, TestApp};
 const SECOND: Duration = Duration::from_secs(1);
 const BEYOND_GRACE: Duration = Duration::from_millis(10_001);
 const DAY: Duration = Duration::from_hours(24);
+/// A day but for its last second.
+const NEARLY_A_DAY: Duration = Duration::from_secs(24 * 3600 - 1);
 
 pub(crate) async fn row(db: &Db, session_id: &str) -> session::Session {
     session::find(db, session_id).await.expect("the database answers").expect("there is a row")
@@ -226,7 +228,7 @@ on_each_database! {
             server.advance(11 * DAY).await;
             session = server.refresh(&session).await;
         }
-        server.advance(2 * DAY - SECOND).await;
+        server.advance(DAY + NEARLY_A_DAY).await;
         let answer = server.refresh_answer(&session.refresh).await;
         assert_eq!(answer.json()["refresh_expires_in"], 1, "{answer:?}");
         assert_eq!(answer.json()["expires_in"], 1, "no access token outlives its session");
@@ -241,7 +243,7 @@ on_each_database! {
 
     async fn r9_a_session_that_is_not_refreshed_in_time_is_over(server: TestApp) {
         let (left, kept) = (server.register("alice").await, server.log_in("alice").await);
-        server.advance(30 * DAY - SECOND).await;
+        server.advance(29 * DAY + NEARLY_A_DAY).await;
         let kept = server.refresh(&kept).await;
         server.advance(SECOND).await;
         assert_refused(&server.refresh_answer(&left.refresh).await, "expired_idle");
