@@ -161,9 +161,18 @@ on_each_database! {
         }
         assert_eq!((server.users().await, server.app.lane.hashes()), (0, 0));
 
+        let name = json!({ "name": "Alice Liddell" });
+        let mut body = json!({ "email": "alice@example.org", "password": "alice liddell" });
+        body["name"] = name["name"].clone();
+        assert_eq!(server.post("/v1/register", body).await.reason(), "own_identifier");
+
         let session = server.register("alice").await;
-        let refused = server.change_password(&session.access, PASSWORD, "alice@example.org").await;
-        assert_eq!((refused.status.as_u16(), refused.reason()), (400, "own_identifier".into()));
+        let renamed = server.send(Method::PATCH, "/v1/me", &session.access, name).await;
+        assert_eq!(renamed.status, 200);
+        for own in ["alice@example.org", "Alice Liddell 1865"] {
+            let refused = server.change_password(&session.access, PASSWORD, own).await;
+            assert_eq!((refused.status.as_u16(), refused.reason()), (400, "own_identifier".into()));
+        }
     }
 
     async fn p11_no_kind_of_character_is_asked_for(server: TestApp) {
