@@ -138,7 +138,12 @@ on_each_database! {
     }
 
     async fn p9_characters_of_every_kind_are_taken(server: TestApp) {
-        let all = ["👩‍👩‍👧‍👦🎉🦀🔑🚪🪟🧱🧶", "كلمة السر الطويلة", "zero\u{200D}width\u{200B}joiner", "unassigned \u{378}\u{E0080}\u{10FFFF}"];
+        let all = [
+            "👩‍👩‍👧‍👦🎉🦀🔑🚪🪟🧱🧶",
+            "كلمة السر الطويلة",
+            "zero\u{200D}width\u{200B}joiner",
+            "unassigned \u{378}\u{E0080}\u{10FFFF}",
+        ];
         for (index, password) in all.iter().enumerate() {
             let name = format!("alice{index}");
             let registered = server.register_with(&name, password).await;
@@ -273,7 +278,11 @@ on_each_database! {
             server.execute(SET_HASH, params![&corrupt, &alice.user_id].to_vec()).await;
             let before = server.app.lane.hashes();
             let refused = server.log_in_answer("alice", PASSWORD).await;
-            assert_eq!((refused.status, &refused.text), (unknown.status, &unknown.text), "{corrupt}");
+            assert_eq!(
+                (refused.status, &refused.text),
+                (unknown.status, &unknown.text),
+                "{corrupt}"
+            );
             assert_eq!(server.app.lane.hashes() - before, price, "{corrupt}");
         }
         assert_eq!(server.count(COUNT_SESSIONS).await, 1);
