@@ -59,7 +59,8 @@ impl App {
 
     async fn check_policy(&self, user: &User, field: &'static str, new: &Password) -> Result<()> {
         let identifiers = identifier::of_user(&self.db, &user.id).await?;
-        let own: Vec<&str> = identifiers.iter().map(|identifier| &*identifier.value).collect();
+        let own = identifiers.iter().map(|identifier| &*identifier.value);
+        let own: Vec<&str> = own.chain(user.name.as_deref()).collect();
         self.policy().check(new, &own).map_err(|invalid| Error::password(field, invalid))
     }
 

@@ -66,7 +66,8 @@ impl App {
         policy: Option<&Policy>,
         Registration { identifiers, password, name, roles }: Registration,
     ) -> Result<(User, Option<Session>)> {
-        let own: Vec<&str> = identifiers.iter().map(|identifier| &*identifier.value).collect();
+        let own = identifiers.iter().map(|identifier| &*identifier.value);
+        let own: Vec<&str> = own.chain(name.as_deref()).collect();
         if let Some(policy) = policy {
             policy
                 .check(&password, &own)

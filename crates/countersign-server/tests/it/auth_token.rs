@@ -124,8 +124,8 @@ fn dialect() -> DialectConfig {
     DialectConfig { name: "auth-token".into(), ..DialectConfig::default() }
 }
 
-fn secret(text: &str) -> Option<SigningSecret> {
-    Some(SigningSecret::parse(text).expect("a secret"))
+fn secret(text: &str) -> SigningSecret {
+    SigningSecret::parse(text).expect("a secret")
 }
 
 fn token(answer: &Answer) -> String {
@@ -233,7 +233,8 @@ on_each_database! {
     }
 
     async fn seed_valid_blacklisted_token(flask: Flask) {
-        let (other, token) = (flask.joe().await, token(&flask.login_user("joe@gmail.com", "123456").await));
+        let (other, token) =
+            (flask.joe().await, token(&flask.login_user("joe@gmail.com", "123456").await));
         assert_logged_out(&flask.logout(&token).await);
         assert_fails(&flask.logout(&token).await, 401, BLACKLISTED);
         assert_fails(&flask.status(&token).await, 401, BLACKLISTED);
@@ -243,7 +244,12 @@ on_each_database! {
     async fn seed_user_status_malformed_bearer_token(flask: Flask) {
         let token = flask.joe().await;
         for (method, path) in [(Method::GET, "/auth/status"), (Method::POST, "/auth/logout")] {
-            for header in [format!("Bearer{token}"), format!("JWT {token}"), format!("Basic {token}"), token.clone()] {
+            for header in [
+                format!("Bearer{token}"),
+                format!("JWT {token}"),
+                format!("Basic {token}"),
+                token.clone(),
+            ] {
                 let answer = flask.with_header(method.clone(), path, &header).await;
                 assert_fails(&answer, 401, BAD_BEARER);
             }
@@ -256,7 +262,9 @@ on_each_database! {
     }
 
     async fn no_token_is_401_for_status_and_403_for_logout(flask: Flask) {
-        for (method, path, status) in [(Method::GET, "/auth/status", 401), (Method::POST, "/auth/logout", 403)] {
+        for (method, path, status) in
+            [(Method::GET, "/auth/status", 401), (Method::POST, "/auth/logout", 403)]
+        {
             let answer = Answer::of(flask.request(method.clone(), path)).await;
             assert_fails(&answer, status, NO_TOKEN);
             // What follows the last visible character of a header does not reach anybody.
@@ -291,7 +299,8 @@ on_each_database! {
 
     async fn a_user_who_is_gone_has_no_valid_token_and_no_login(flask: Flask) {
         let caller = Caller::command(START);
-        let (joe, ann) = (flask.joe().await, token(&flask.register_user("ann@x.org", "123456").await));
+        let (joe, ann) =
+            (flask.joe().await, token(&flask.register_user("ann@x.org", "123456").await));
         let user = async |email: &str| flask.app.find_user(email).await.expect("the user").id;
         flask.app.disable(&caller, &user("joe@gmail.com").await).await.expect("disabled");
         flask.app.delete_user(&caller, &user("ann@x.org").await).await.expect("deleted");
@@ -306,7 +315,12 @@ on_each_database! {
     async fn bad_bodies_are_told_in_the_dialects_words(flask: Flask) {
         for path in ["/auth/register", "/auth/login"] {
             for malformed in [
-                "", "null", "1", "[\"a@x.org\",\"123456\"]", "{", "{\"email\":\"a@x.org\",}",
+                "",
+                "null",
+                "1",
+                "[\"a@x.org\",\"123456\"]",
+                "{",
+                "{\"email\":\"a@x.org\",}",
                 r#"{"email":1,"password":"123456"}"#,
                 r#"{"email":"a@x.org","password":123456}"#,
                 r#"{"email":"a@x.org","password":null}"#,
@@ -391,7 +405,14 @@ on_each_database! {
     }
 
     async fn only_an_address_and_a_password_that_can_be_one_register(flask: Flask) {
-        for email in ["joe", "joe@", "+442079460958", "a b@x.org", "joe@gmail.com\r\nBcc: a@x.org", "j\0oe@x.org"] {
+        for email in [
+            "joe",
+            "joe@",
+            "+442079460958",
+            "a b@x.org",
+            "joe@gmail.com\r\nBcc: a@x.org",
+            "j\0oe@x.org",
+        ] {
             let refused = flask.register_user(email, "123456").await;
             assert_fails(&refused, 400, "Provide a valid email.");
         }
@@ -551,7 +572,7 @@ async fn a_logout_is_remembered_as_long_as_the_dialects_tokens_live() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_configured_secret_signs_and_what_else_it_signed_is_looked_at_closely() {
-    let flask = Flask::on_sqlite(|config| config.dialects[0].secret = secret(SECRET)).await;
+    let flask = Flask::on_sqlite(|config| config.dialects[0].secret = Some(secret(SECRET))).await;
     let token = flask.joe().await;
     let key = |text: &str| {
         SigningKey::from_secret(Algorithm::Hs256, None, text.as_bytes()).expect("a key")
@@ -583,7 +604,7 @@ async fn the_configured_secret_signs_and_what_else_it_signed_is_looked_at_closel
 #[tokio::test(flavor = "multi_thread")]
 async fn d9_a_weak_secret_signs_only_where_that_is_allowed() {
     let weak = |allowed| DialectConfig {
-        secret: secret("my_precious"),
+        secret: Some(secret("my_precious")),
         allow_weak_secret: allowed,
         ..dialect()
     };

@@ -53,7 +53,8 @@ on_each_database! {
     async fn e2_a_look_alike_is_another_account_or_refused(server: TestApp) {
         for (field, tail) in [("email", "@example.org"), ("username", "")] {
             assert_eq!(register(&server, field, &format!("mike{tail}")).await.status, 201);
-            for like in ["mıke", "míke", "ｍｉｋｅ", "mіke", "mi\u{212A}e", "M\u{130}KE", "mikｅ"] {
+            for like in ["mıke", "míke", "ｍｉｋｅ", "mіke", "mi\u{212A}e", "M\u{130}KE", "mikｅ"]
+            {
                 let like = format!("{like}{tail}");
                 let before = log_in(&server, &like).await;
                 assert_eq!(before.code(), (401, "invalid_credentials".into()), "{like}");
@@ -66,7 +67,8 @@ on_each_database! {
     async fn e4_what_cannot_be_seen_makes_no_twin(server: TestApp) {
         assert_eq!(register(&server, "email", "mike@example.org").await.status, 201);
         assert_eq!(register(&server, "username", "mike").await.status, 201);
-        for invisible in ["\u{A0}", "\u{AD}", "\u{200B}", "\u{FEFF}", "\u{2060}", "\u{3000}", "\t"] {
+        for invisible in ["\u{A0}", "\u{AD}", "\u{200B}", "\u{FEFF}", "\u{2060}", "\u{3000}", "\t"]
+        {
             for (before, after) in [("", invisible), (invisible, "")] {
                 refuses_email(&server, &format!("{before}mike@example.org{after}")).await;
                 refuses_email(&server, &format!("{before}mike{after}@example.org")).await;
@@ -87,7 +89,8 @@ on_each_database! {
     }
 
     async fn e6_a_line_break_in_an_address_is_refused(server: TestApp) {
-        for address in ["a@b\r\nBcc: v@x.org", "a\n@b.org", "a@b.org\n", "a%0a@b.org", "a@b.org%0a"] {
+        for address in ["a@b\r\nBcc: v@x.org", "a\n@b.org", "a@b.org\n", "a%0a@b.org", "a@b.org%0a"]
+        {
             refuses_email(&server, address).await;
         }
     }
@@ -117,7 +120,9 @@ on_each_database! {
             assert_eq!(refused.code(), (401, "invalid_credentials".into()), "{text}");
         }
         assert_eq!(log_in(&server, "_____@example.org").await.status, 401);
-        for value in [json!(0), json!(true), json!({ "$ne": null }), json!(["a@x.org"]), Value::Null] {
+        for value in
+            [json!(0), json!(true), json!({ "$ne": null }), json!(["a@x.org"]), Value::Null]
+        {
             let body = json!({ "identifier": value, "password": PASSWORD });
             assert_eq!(server.post("/v1/login", body).await.status, 400, "{value}");
             let body = json!({ "email": value, "password": PASSWORD });
@@ -129,14 +134,20 @@ on_each_database! {
     async fn e10_a_nul_is_refused_with_the_same_code_in_every_text(server: TestApp) {
         let alice = server.register("alice").await;
         refuses_email(&server, "a\0@x.org").await;
-        for (field, value) in [("username", "a\0b"), ("phone", "+44\02079460958"), ("name", "A\0B")] {
+        for (field, value) in
+            [("username", "a\0b"), ("phone", "+44\0 2079460958"), ("name", "A\0B")]
+        {
             let body = json!({ "email": "b@x.org", "password": PASSWORD, field: value });
             let refused = server.post("/v1/register", body).await;
             assert_eq!(refused.code(), (400, "invalid_field".into()), "{field}");
             assert_eq!(refused.json()["field"], field);
         }
-        assert_eq!(rename(&server, &alice.access, "A\0B").await.code(), (400, "invalid_field".into()));
-        let body = json!({ "identifier": "alice@example.org", "password": PASSWORD, "device": "A\0B" });
+        assert_eq!(
+            rename(&server, &alice.access, "A\0B").await.code(),
+            (400, "invalid_field".into())
+        );
+        let body =
+            json!({ "identifier": "alice@example.org", "password": PASSWORD, "device": "A\0B" });
         let device = server.post("/v1/login", body).await;
         assert_eq!(device.code(), (400, "invalid_field".into()), "{device:?}");
         assert_eq!(log_in(&server, "alice\0@example.org").await.status, 401);
@@ -199,7 +210,10 @@ on_each_database! {
             futures::future::join_all(attempts).await.iter().map(Answer::code).collect();
         codes.sort();
         assert_eq!(codes[0], (201, String::new()));
-        assert!(codes[1..].iter().all(|code| *code == (409, "identifier_taken".into())), "{codes:?}");
+        assert!(
+            codes[1..].iter().all(|code| *code == (409, "identifier_taken".into())),
+            "{codes:?}"
+        );
         assert_eq!((codes.len(), server.users().await), (32, 1));
         server.log_in("alice").await;
     }
@@ -226,7 +240,11 @@ on_each_database! {
         let user = server.post("/v1/register", body).await.json()["user"].clone();
         let values: Vec<_> = user["identifiers"].as_array().expect("a list").iter().collect();
         assert_eq!(values.len(), 3);
-        assert!(values.contains(&&json!({ "kind": "phone", "value": "+442079460958", "verified": false })));
+        assert!(
+            values.contains(
+                &&json!({ "kind": "phone", "value": "+442079460958", "verified": false })
+            )
+        );
         for identifier in [
             "alice@example.org",
             "ALICE@EXAMPLE.ORG",

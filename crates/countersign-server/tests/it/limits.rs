@@ -126,7 +126,7 @@ on_each_database! {
         has_to_wait(&server, "Alice", PASSWORD, "1").await;
     }
 
-    async fn p17_after_a_hundred_failures_the_right_password_is_refused_until_unlocked(server: Limited) {
+    async fn p17_after_a_hundred_failures_the_account_is_locked_until_unlocked(server: Limited) {
         let alice = server.register("alice").await;
         for _ in 0..100 {
             fails(&server, "alice", 1).await;
@@ -206,14 +206,17 @@ on_each_database! {
         assert_eq!(forwarded(&server, "alice", PASSWORD, "198.51.100.1, 2001:db8::1").await, 429);
         assert_eq!(forwarded(&server, "alice", PASSWORD, "2001:db8:0:1::1").await, 200);
         let events = event::latest(&server.app.db, 50).await.expect("the database answers");
-        let told = |address: &str| events.iter().any(|event| event.address.as_deref() == Some(address));
+        let told =
+            |address: &str| events.iter().any(|event| event.address.as_deref() == Some(address));
         assert!(told("2001:db8::1") && told("2001:db8:0:1::1"), "{events:?}");
     }
 
     async fn w20_an_odd_forwarded_address_does_no_harm(server: BehindProxy) {
         server.register("alice").await;
         let long = "203.0.113.1, ".repeat(800);
-        for odd in ["", ",", "unknown", "_hidden", "fe80::1%eth0", "192.0.2.1:80", "[::1]:8080", &long] {
+        for odd in
+            ["", ",", "unknown", "_hidden", "fe80::1%eth0", "192.0.2.1:80", "[::1]:8080", &long]
+        {
             assert_eq!(forwarded(&server, "alice", PASSWORD, odd).await, 200, "{odd:?}");
         }
     }
@@ -224,8 +227,9 @@ on_each_database! {
             let events = event::latest_of_user(&server.app.db, &alice.user_id, 50).await;
             let events = events.expect("the database answers");
             let refused = events.iter().filter(|event| event.outcome == "refused");
-            let mut counts: Vec<_> =
-                refused.map(|event| (event.kind.clone(), event.reason.clone(), event.occurrences)).collect();
+            let mut counts: Vec<_> = refused
+                .map(|event| (event.kind.clone(), event.reason.clone(), event.occurrences))
+                .collect();
             counts.reverse();
             counts
         };

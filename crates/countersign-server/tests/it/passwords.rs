@@ -138,7 +138,12 @@ on_each_database! {
     }
 
     async fn p9_characters_of_every_kind_are_taken(server: TestApp) {
-        let all = ["👩‍👩‍👧‍👦🎉🦀🔑🚪🪟🧱🧶", "كلمة السر الطويلة", "zero\u{200D}width\u{200B}joiner", "unassigned \u{378}\u{E0080}\u{10FFFF}"];
+        let all = [
+            "👩‍👩‍👧‍👦🎉🦀🔑🚪🪟🧱🧶",
+            "كلمة السر الطويلة",
+            "zero\u{200D}width\u{200B}joiner",
+            "unassigned \u{378}\u{E0080}\u{10FFFF}",
+        ];
         for (index, password) in all.iter().enumerate() {
             let name = format!("alice{index}");
             let registered = server.register_with(&name, password).await;
@@ -161,9 +166,18 @@ on_each_database! {
         }
         assert_eq!((server.users().await, server.app.lane.hashes()), (0, 0));
 
+        let name = json!({ "name": "Alice Liddell" });
+        let mut body = json!({ "email": "alice@example.org", "password": "alice liddell" });
+        body["name"] = name["name"].clone();
+        assert_eq!(server.post("/v1/register", body).await.reason(), "own_identifier");
+
         let session = server.register("alice").await;
-        let refused = server.change_password(&session.access, PASSWORD, "alice@example.org").await;
-        assert_eq!((refused.status.as_u16(), refused.reason()), (400, "own_identifier".into()));
+        let renamed = server.send(Method::PATCH, "/v1/me", &session.access, name).await;
+        assert_eq!(renamed.status, 200);
+        for own in ["alice@example.org", "Alice Liddell 1865"] {
+            let refused = server.change_password(&session.access, PASSWORD, own).await;
+            assert_eq!((refused.status.as_u16(), refused.reason()), (400, "own_identifier".into()));
+        }
     }
 
     async fn p11_no_kind_of_character_is_asked_for(server: TestApp) {
@@ -264,7 +278,11 @@ on_each_database! {
             server.execute(SET_HASH, params![&corrupt, &alice.user_id].to_vec()).await;
             let before = server.app.lane.hashes();
             let refused = server.log_in_answer("alice", PASSWORD).await;
-            assert_eq!((refused.status, &refused.text), (unknown.status, &unknown.text), "{corrupt}");
+            assert_eq!(
+                (refused.status, &refused.text),
+                (unknown.status, &unknown.text),
+                "{corrupt}"
+            );
             assert_eq!(server.app.lane.hashes() - before, price, "{corrupt}");
         }
         assert_eq!(server.count(COUNT_SESSIONS).await, 1);
