@@ -309,16 +309,21 @@ async fn open(setup: &Setup) -> Result<Opened, StartError> {
     let mut options = DbOptions::new(config.database_url().expose_secret());
     options.max_connections = config.database.max_connections;
     let db = Db::connect(options).await?;
-    db.migrate().await?;
-    for warning in db.durability().await? {
-        notices.warnings.push(warning.to_string());
-    }
-    let check = setting::find(&db, setting::MASTER_CHECK).await?;
+    let check = match db.schema().await?.version {
+        0 => None,
+        _ => setting::find(&db, setting::MASTER_CHECK).await?,
+    };
     let may_create = config.database_is_in_data_dir() && check.is_none();
     let (master, source) =
         MasterSecret::load_or_create(config, setup.master_secret.as_ref(), may_create, entropy)?;
     let previous = MasterSecret::load_previous(config)?;
-    check_master(&db, check, &master, previous.as_ref()).await?;
+    // A start that is refused has not migrated the database, which older servers may be using.
+    check_master(check.as_deref(), &master, previous.as_ref())?;
+    db.migrate().await?;
+    for warning in db.durability().await? {
+        notices.warnings.push(warning.to_string());
+    }
+    put_check(&db, check, &master).await?;
     if let SecretSource::Created(path) = source {
         notices.created = Some(path);
     }
@@ -326,19 +331,27 @@ async fn open(setup: &Setup) -> Result<Opened, StartError> {
 }
 
 /// A node with another master secret would neither open the keys nor know anybody's refresh token.
-async fn check_master(
-    db: &Db,
-    check: Option<String>,
+fn check_master(
+    check: Option<&str>,
     master: &MasterSecret,
     previous: Option<&MasterSecret>,
 ) -> Result<(), StartError> {
+    let is_known = |secret: &MasterSecret| check.is_none_or(|known| secret.check_value() == known);
+    if is_known(master) || previous.is_some_and(is_known) {
+        return Ok(());
+    }
+    Err(StartError::OtherMasterSecret)
+}
+
+/// Writes which master secret it is from now on, unless `known` says so already.
+async fn put_check(
+    db: &Db,
+    known: Option<String>,
+    master: &MasterSecret,
+) -> Result<(), StartError> {
     let value = master.check_value();
-    match check {
-        Some(known) if known == value => return Ok(()),
-        Some(known) if previous.is_none_or(|previous| previous.check_value() != known) => {
-            return Err(StartError::OtherMasterSecret);
-        }
-        _ => {}
+    if known.as_ref() == Some(&value) {
+        return Ok(());
     }
     let written = value.clone();
     let put: Result<(), DbError> = db

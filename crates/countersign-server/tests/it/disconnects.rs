@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use countersign_server::clock::Clock;
-use countersign_server::db::Kind;
+use countersign_server::db::{Kind, Sql, sql};
 use countersign_server::entropy::Entropy;
 use futures::StreamExt as _;
 use futures::stream;
@@ -106,6 +106,26 @@ async fn open_transactions(server: &TestApp) -> i64 {
     }
 }
 
+/// What one registration leaves behind, and how many of each.
+const LEFT_BEHIND: [(&str, Sql, i64); 5] = [
+    ("users", sql!("SELECT COUNT(*) FROM users"), 1),
+    ("identifiers", sql!("SELECT COUNT(*) FROM identifiers"), 1),
+    ("passwords", sql!("SELECT COUNT(*) FROM passwords"), 1),
+    ("sessions", sql!("SELECT COUNT(*) FROM sessions"), 1),
+    ("events", sql!("SELECT COUNT(*) FROM events WHERE user_id IS NOT NULL"), 2),
+];
+
+/// How many registered; each of them wholly.
+async fn registered(server: &TestApp) -> i64 {
+    let mut registered = None;
+    for (table, sql, each) in LEFT_BEHIND {
+        let rows =
+            server.app.db.find::<i64>(sql, &[]).await.expect("it answers").expect("a number");
+        assert_eq!(rows, each * *registered.get_or_insert(rows), "{table}");
+    }
+    registered.expect("a table")
+}
+
 on_each_database! {
     async fn w19_clients_that_go_away_leave_no_transaction_and_lose_nothing(server: TwoConnections) {
         let TwoConnections(server) = server;
@@ -121,6 +141,7 @@ on_each_database! {
             }
         });
         settled.await.expect("no transaction is left open");
+        let all = registered(&server).await;
         for number in 0..20 {
             server.register(&format!("after{number}")).await;
         }
@@ -128,6 +149,7 @@ on_each_database! {
         let count = |wanted: Seen| seen.iter().filter(|(_, seen)| *seen == wanted).count();
         let (gone, acknowledged) = (count(Seen::Gone), count(Seen::Status(201)));
         assert!(gone > 100 && acknowledged > 100, "{gone} went away, {acknowledged} did not");
+        assert!(all >= i64::try_from(acknowledged).expect("a number"), "{all} are there");
         for (number, seen) in seen {
             match seen {
                 Seen::Gone | Seen::Status(503) => {}
