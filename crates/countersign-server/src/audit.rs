@@ -126,6 +126,6 @@ mod tests {
         assert!(
             pieces.0.iter().filter(|piece| !piece.is_empty()).all(|piece| piece.ends_with(b"\n"))
         );
-        assert_eq!(pieces.0.concat().iter().filter(|byte| **byte == b'\n').count(), 1000);
+        assert_eq!(pieces.0.concat().split(|byte| *byte == b'\n').count(), 1001);
     }
 }
