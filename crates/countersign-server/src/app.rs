@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::keys::{Keys, Sealing};
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
+use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneError, LaneOptions};
 use crate::refresh_token::RefreshTokens;
@@ -61,6 +62,7 @@ pub struct Parts {
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) csrf_tokens: CsrfTokens,
     pub(crate) failure_key: hmac::Key,
+    pub(crate) turns: Turns,
     pub(crate) numbers: Numbers,
     pub(crate) uses: Uses,
     pub(crate) audit: Audit,
@@ -163,6 +165,7 @@ impl App {
             refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref())),
             csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref())),
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
+            turns: Turns::default(),
             numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
             uses: Uses::default(),
             config,

@@ -14,9 +14,9 @@ impl Config {
                     "dialects.{name}.allow_weak_secret: whoever guesses the secret can make tokens of any user"
                 ));
             }
-            if let Some(until) = dialect.legacy_tokens_until {
+            if dialect.legacy_secret.is_some() {
                 warnings.push(format!(
-                    "dialects.{name}.legacy_secret: tokens of the old system are taken until {until}"
+                    "dialects.{name}.legacy_secret: this version does not take the old system's tokens"
                 ));
             }
         }

@@ -26,6 +26,7 @@ impl App {
         password: Password,
     ) -> Result<Proof> {
         let attempt = self.attempt(account, caller);
+        let _turn = self.turns.take(attempt.account()).await;
         self.throttle(&attempt, caller.now).await?;
         let stored = match user {
             Some(user) => password::find(&self.db, &user.id, PLAIN).await?,

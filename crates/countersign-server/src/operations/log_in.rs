@@ -35,7 +35,7 @@ impl App {
         terms: &Terms,
         LogIn { identifier, password, device }: LogIn,
     ) -> Result<(User, Session)> {
-        // What is no identifier, or no password, is nobody's: it takes the way of an unknown one.
+        // What is no identifier is nobody's: it takes the way of an unknown one.
         let account = match Identifier::parse(&identifier) {
             Ok(identifier) => identifier.key,
             Err(_) => format!("\0{identifier}"),
@@ -44,9 +44,8 @@ impl App {
             Ok(identifier) => user::find_by_identifier(&self.db, &identifier.key).await?,
             Err(_) => None,
         };
-        let Ok(password) = Password::parse(password) else {
-            return Err(Error::InvalidCredentials);
-        };
+        // What is no password is nobody's, whoever the user is.
+        let password = Password::parse(password).map_err(|_| Error::InvalidCredentials)?;
         let proof = self.prove(caller, "login", (&account, user.as_ref()), password).await?;
         let user = user.ok_or(Error::InvalidCredentials)?;
         self.begin(caller, terms, (user, device), proof).await

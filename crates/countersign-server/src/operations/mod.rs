@@ -15,6 +15,7 @@ pub mod roles;
 pub mod sessions;
 pub mod throttle;
 pub mod tokens;
+pub mod turns;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

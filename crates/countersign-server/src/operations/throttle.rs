@@ -92,6 +92,13 @@ fn count<'t>(tx: &'t mut Tx<'_>, app: App, failed: Arc<Failed>) -> BoxFuture<'t,
     .boxed()
 }
 
+impl Attempt {
+    /// What the account is counted under.
+    pub(super) fn account(&self) -> &str {
+        &self.account
+    }
+}
+
 impl App {
     /// The attempt on the account with this key from the caller's address.
     pub fn attempt(&self, account: &str, caller: &Caller) -> Attempt {

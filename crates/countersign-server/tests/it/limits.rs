@@ -98,6 +98,17 @@ on_each_database! {
         }
     }
 
+    async fn p17_guesses_at_once_are_slowed_down_like_guesses_in_turn(server: Limited) {
+        server.register("alice").await;
+        let hashes = server.app.lane.hashes();
+        let guesses = (0..64).map(|_| server.log_in_answer("alice", WRONG));
+        let refused = join_all(guesses).await;
+        assert!(refused.iter().all(|answer| [401, 429].contains(&answer.status.as_u16())));
+        let looked_at = refused.iter().filter(|answer| answer.status == 401).count();
+        assert!((5..10).contains(&looked_at), "{looked_at} guesses were looked at");
+        assert!(server.app.lane.hashes() - hashes < 10);
+    }
+
     async fn success_forgets_the_failures(server: Limited) {
         server.register("alice").await;
         for _ in 0..3 {
