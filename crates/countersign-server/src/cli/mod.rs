@@ -17,7 +17,8 @@ mod user;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use secrecy::SecretString;
 
 use self::output::escape;
@@ -46,6 +47,9 @@ const COMMON: &str = "Options of every command";
 struct Cli {
     #[command(flatten)]
     settings: Settings,
+    /// Without a command these are `serve`'s.
+    #[command(flatten)]
+    serve: serve::Serve,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -156,8 +160,12 @@ impl Failure {
 
 /// Runs the command that the arguments name.
 pub fn run() -> ExitCode {
-    let Cli { settings, command } = Cli::parse();
-    let command = command.unwrap_or_else(|| Command::Serve(serve::Serve::default()));
+    let Cli { settings, serve, command } = Cli::parse();
+    if command.is_some() && !serve.is_default() {
+        let message = "options of `serve` stand after it, and no other command has them";
+        Cli::command().error(ErrorKind::ArgumentConflict, message).exit();
+    }
+    let command = command.unwrap_or(Command::Serve(serve));
     logging::start(if matches!(command, Command::Serve(_)) { "info" } else { "warn" });
     let done = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(command.run(&settings)),

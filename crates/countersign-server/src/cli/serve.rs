@@ -11,7 +11,7 @@ use crate::http::{router::router, server};
 use crate::tables::user;
 
 /// Serves until SIGTERM or SIGINT.
-#[derive(Args, Default)]
+#[derive(Args, Default, PartialEq)]
 pub(super) struct Serve {
     /// Where to listen.
     #[arg(long, value_name = "ADDRESS:PORT")]
@@ -25,6 +25,11 @@ pub(super) struct Serve {
 }
 
 impl Serve {
+    /// Whether nothing was asked for.
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let config = settings.load(self.overrides())?;
         let (app, notices) = settings.build(config, false).await?;
@@ -86,7 +91,8 @@ async fn tell(
 impl Settings {
     /// What begins a command that works on the same data, for a shell.
     fn command_line(&self) -> String {
-        let mut line = "countersign".to_owned();
+        let program = std::env::args_os().next().unwrap_or_else(|| "countersign".into());
+        let mut line = quoted(&program.to_string_lossy());
         let config = self.config.as_ref().map(|path| path.to_string_lossy().into_owned());
         for (flag, value) in [("--config", config), ("--data-dir", self.data_dir.clone())] {
             if let Some(value) = value {

@@ -285,6 +285,7 @@ fn what_is_refused_exits_with_1_and_what_is_misused_with_2() {
         &["user", "list", "--limit", "0"],
         &["dance"],
         &["serve", "--listen", "nowhere"],
+        &["--listen", "127.0.0.1:0", "user", "list"],
     ] {
         assert_eq!(place.run(arguments, "").code, Some(2), "{arguments:?}");
     }

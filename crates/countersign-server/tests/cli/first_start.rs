@@ -34,8 +34,7 @@ async fn the_command_for_the_first_admin_works_as_it_is_printed() {
     let server = crate::program::Server::start(start).await;
     let line = server.stdout.line("  the first admin: ").await;
     let mut shell = place.command("/bin/sh");
-    let folder = Path::new(PROGRAM).parent().expect("a folder").display().to_string();
-    shell.env("PATH", folder).args(["-c", &line]);
+    shell.args(["-c", &line]);
     let ran = finish(shell, PASSWORD);
     assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
     let (status, answer) = server
@@ -46,6 +45,15 @@ async fn the_command_for_the_first_admin_works_as_it_is_printed() {
         .await;
     assert_eq!(status, 200, "{answer}");
     assert_eq!(answer["user"]["roles"][0], "admin");
+}
+
+#[tokio::test]
+async fn serve_is_what_is_done_without_a_command() {
+    let place = Place::new();
+    let mut start = place.command(PROGRAM);
+    start.arg("--data-dir").arg(place.data_dir()).args(["--listen", "127.0.0.1:0"]);
+    let server = crate::program::Server::start(start).await;
+    server.log_in_answer("nobody", PASSWORD).await;
 }
 
 #[tokio::test]
