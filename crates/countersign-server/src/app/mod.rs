@@ -1,6 +1,7 @@
 //! Everything a request or a command needs, put together once at start.
 
-use std::io;
+mod start;
+
 use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,14 +9,15 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use countersign::{Profile, Verifier};
 use futures::future::BoxFuture;
-use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
+pub use self::start::{Notices, Setup, StartError};
+use self::start::{Opened, open, raise_longest_access_ttl};
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
 use crate::csrf_token::CsrfTokens;
-use crate::db::{Db, DbError, DbOptions, Tx};
+use crate::db::{Db, Tx};
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::keys::{Keys, Sealing};
@@ -23,10 +25,9 @@ use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
-use crate::password::{HashLane, LaneError, LaneOptions};
+use crate::password::{HashLane, LaneOptions};
 use crate::refresh_token::RefreshTokens;
-use crate::secrets::{MasterSecret, SecretError, SecretSource, prepare_data_dir};
-use crate::tables::setting;
+use crate::secrets::MasterSecret;
 use crate::uses::Uses;
 
 /// How many good tokens a verifier remembers, so that their signatures are not checked again.
@@ -74,65 +75,6 @@ impl Deref for App {
     fn deref(&self) -> &Parts {
         &self.0
     }
-}
-
-/// What an [`App`] is built from.
-pub struct Setup {
-    /// What the operator set.
-    pub config: Config,
-    /// The value of [`crate::secrets::VARIABLE`], if it is set.
-    pub master_secret: Option<SecretString>,
-    /// The time.
-    pub clock: Clock,
-    /// The randomness.
-    pub entropy: Entropy,
-    /// The longest life that an access token of a dialect may have; zero without dialects.
-    pub dialects_access_ttl: Duration,
-    /// Whether this is a command that runs beside servers, and takes of everything as little as it
-    /// needs.
-    pub command: bool,
-}
-
-/// Why the server or a command does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The master secret or the data folder.
-    #[error(transparent)]
-    Secret(#[from] SecretError),
-    /// The database cannot be reached, or holds what this version does not know.
-    #[error("database.url: {0}")]
-    Db(#[from] DbError),
-    /// The master secret is not the one that this database was set up with.
-    #[error(
-        "master_secret_file: this is not the master secret that the database was set up with; \
-         give that one, or name it in master_secret_previous_file to change it"
-    )]
-    OtherMasterSecret,
-    /// The hash lane.
-    #[error("passwords: {0}")]
-    Lane(#[from] LaneError),
-    /// The audit file.
-    #[error("audit.file: {0}")]
-    Audit(io::Error),
-    /// Something else that start-up does.
-    #[error(transparent)]
-    Operation(#[from] Error),
-}
-
-/// What start-up found worth telling.
-#[derive(Debug, Default)]
-pub struct Notices {
-    /// What the operator should change.
-    pub warnings: Vec<String>,
-    /// Whether this start made the master secret, and where it lies.
-    pub created: Option<std::path::PathBuf>,
-}
-
-struct Opened {
-    db: Db,
-    master: Arc<MasterSecret>,
-    previous: Option<Arc<MasterSecret>>,
-    notices: Notices,
 }
 
 impl App {
@@ -302,101 +244,5 @@ fn lane_options(config: &Config, command: bool) -> LaneOptions {
         memory_kib: passwords.memory_kib,
         iterations: passwords.iterations,
         parallelism: passwords.parallelism,
-    }
-}
-
-async fn open(setup: &Setup) -> Result<Opened, StartError> {
-    let Setup { config, entropy, .. } = setup;
-    let mut notices = Notices { warnings: config.warnings(), created: None };
-    notices.warnings.extend(prepare_data_dir(&config.data_dir)?);
-    let mut options = DbOptions::new(config.database_url().expose_secret());
-    options.max_connections = config.database.max_connections;
-    let db = Db::connect(options).await?;
-    let check = match db.schema().await?.version {
-        0 => None,
-        _ => setting::find(&db, setting::MASTER_CHECK).await?,
-    };
-    let may_create = config.database_is_in_data_dir() && check.is_none();
-    let (master, source) =
-        MasterSecret::load_or_create(config, setup.master_secret.as_ref(), may_create, entropy)?;
-    let previous = MasterSecret::load_previous(config)?;
-    // A start that is refused has not migrated the database, which older servers may be using.
-    check_master(check.as_deref(), &master, previous.as_ref())?;
-    db.migrate().await?;
-    for warning in db.durability().await? {
-        notices.warnings.push(warning.to_string());
-    }
-    put_check(&db, check, &master).await?;
-    if let SecretSource::Created(path) = source {
-        notices.created = Some(path);
-    }
-    Ok(Opened { db, master: Arc::new(master), previous: previous.map(Arc::new), notices })
-}
-
-/// A node with another master secret would neither open the keys nor know anybody's refresh token.
-fn check_master(
-    check: Option<&str>,
-    master: &MasterSecret,
-    previous: Option<&MasterSecret>,
-) -> Result<(), StartError> {
-    let is_known = |secret: &MasterSecret| check.is_none_or(|known| secret.check_value() == known);
-    if is_known(master) || previous.is_some_and(is_known) {
-        return Ok(());
-    }
-    Err(StartError::OtherMasterSecret)
-}
-
-/// Writes which master secret it is from now on, unless `known` says so already.
-async fn put_check(
-    db: &Db,
-    known: Option<String>,
-    master: &MasterSecret,
-) -> Result<(), StartError> {
-    let value = master.check_value();
-    if known.as_ref() == Some(&value) {
-        return Ok(());
-    }
-    let written = value.clone();
-    let put: Result<(), DbError> = db
-        .write("master_check", move |tx| {
-            let value = written.clone();
-            Box::pin(async move { setting::put(tx, setting::MASTER_CHECK, &value).await })
-        })
-        .await;
-    match put {
-        // Another first start was quicker; its secret is the one, then.
-        Err(error) if error.is_unique() => {
-            let known = setting::find(db, setting::MASTER_CHECK).await?;
-            if known.is_some_and(|known| known == value) {
-                Ok(())
-            } else {
-                Err(StartError::OtherMasterSecret)
-            }
-        }
-        put => Ok(put?),
-    }
-}
-
-/// Revocations must be remembered for the longest life that a token of any node may have.
-async fn raise_longest_access_ttl(db: &Db, longest: Duration) -> Result<(), DbError> {
-    let longest = longest.as_secs();
-    let raised: Result<(), DbError> = db
-        .write("longest_access_ttl", move |tx| {
-            Box::pin(async move {
-                let known = setting::find_in(tx, setting::LONGEST_ACCESS_TTL).await?;
-                let known = known.and_then(|text| text.parse::<u64>().ok());
-                if known.is_none_or(|known| known < longest) {
-                    setting::put(tx, setting::LONGEST_ACCESS_TTL, &longest.to_string()).await?;
-                }
-                Ok(())
-            })
-        })
-        .await;
-    match raised {
-        // Another first start was quicker: this one has a row to compare with now.
-        Err(error) if error.is_unique() => {
-            Box::pin(raise_longest_access_ttl(db, Duration::from_secs(longest))).await
-        }
-        raised => raised,
     }
 }
