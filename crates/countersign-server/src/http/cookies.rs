@@ -57,6 +57,14 @@ impl Cookie {
         Ok(first.map(|value| String::from_utf8_lossy(value).into_owned()))
     }
 
+    /// The session whose refresh token the request's cookie carries, if it is one of ours: a login
+    /// in that browser takes its place.
+    pub fn session_to_replace(app: &App, headers: &HeaderMap) -> Result<Option<String>, Problem> {
+        let token = Self::Refresh.find(app, headers)?;
+        let token = token.and_then(|token| app.refresh_tokens.read(&token));
+        Ok(token.map(|token| token.session_id.to_string()))
+    }
+
     fn set(self, secure: bool, value: &str, max_age: u64) -> String {
         let name = self.name(secure);
         let http_only = if self == Self::Csrf { "" } else { "; HttpOnly" };

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::answer::{SessionAnswer, UserAnswer};
 use crate::app::App;
 use crate::error::Error;
+use crate::http::cookies::Cookie;
 use crate::http::json::Json;
 use crate::http::problem::Problem;
 use crate::identifier::{DisplayName, Identifier, Kind};
@@ -41,10 +42,14 @@ pub async fn post(
     Json(register): Json<Register>,
 ) -> Result<impl IntoResponse, Problem> {
     app.check_login_origin(&headers)?;
+    let replaced = Cookie::session_to_replace(&app, &headers)?;
     let registration = register.parse()?;
     let policy = app.policy();
     let terms = app.native_terms();
     let (user, session) = app.register(&caller, &terms, Some(&policy), registration).await?;
+    if let Some(session_id) = replaced {
+        app.log_out(&caller, &session_id).await?;
+    }
     let profile = app.profile(user.clone()).await?;
     let (cookies, Answer(session)) = SessionAnswer::of(&app, &caller, (user, session)).await?;
     Ok((StatusCode::CREATED, cookies, Answer(Registered { user: profile.into(), session })))
