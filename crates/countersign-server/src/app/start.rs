@@ -16,7 +16,7 @@ use crate::password::LaneError;
 use crate::secrets::{MasterSecret, SecretError, SecretSource, prepare_data_dir};
 use crate::tables::setting;
 
-/// What an [`App`] is built from.
+/// What an [`App`](super::App) is built from.
 pub struct Setup {
     /// What the operator set.
     pub config: Config,
