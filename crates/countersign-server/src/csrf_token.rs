@@ -1,34 +1,29 @@
 //! What a page sends back in `X-CSRF-Token`: an HMAC over the session's id, so that it proves the
 //! session and not only that two values are the same.
 
-use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::hmac_keys::HmacKeys;
+
 /// The keys that CSRF tokens are made and known by.
-pub struct CsrfTokens {
-    key: hmac::Key,
-    previous: Option<hmac::Key>,
-}
+pub struct CsrfTokens(HmacKeys);
 
 impl CsrfTokens {
     /// Tokens are made with `key`; those made with the `previous` one are still known.
     pub fn new(key: &[u8], previous: Option<&[u8]>) -> Self {
-        let hmac_key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
-        Self { key: hmac_key(key), previous: previous.map(hmac_key) }
+        Self(HmacKeys::new(key, previous))
     }
 
     /// The session's token; always the same.
     pub fn write(&self, session_id: &str) -> String {
-        URL_SAFE_NO_PAD.encode(hmac::sign(&self.key, session_id.as_bytes()))
+        URL_SAFE_NO_PAD.encode(self.0.sign(session_id.as_bytes()))
     }
 
     /// Whether this is the session's token.
     pub fn is_of(&self, token: &[u8], session_id: &str) -> bool {
         let Ok(tag) = URL_SAFE_NO_PAD.decode(token) else { return false };
-        let keys = [Some(&self.key), self.previous.as_ref()];
-        let signed = |key| hmac::verify(key, session_id.as_bytes(), &tag).is_ok();
-        keys.into_iter().flatten().any(signed)
+        self.0.verify(session_id.as_bytes(), &tag)
     }
 }
 

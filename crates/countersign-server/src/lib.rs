@@ -12,6 +12,7 @@ pub mod csrf_token;
 pub mod db;
 pub mod entropy;
 pub mod error;
+pub mod hmac_keys;
 pub mod http;
 pub mod identifier;
 pub mod keys;

@@ -4,10 +4,11 @@
 //! HMAC-SHA256 over these (32). It is derived from the session's row, so the same generation has
 //! the same token, however often it is asked for.
 
-use aws_lc_rs::hmac;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use uuid::Uuid;
+
+use crate::hmac_keys::HmacKeys;
 
 const VERSION: u8 = 1;
 const SIGNED: usize = 1 + 16 + 8;
@@ -24,16 +25,12 @@ pub struct RefreshToken {
 }
 
 /// The keys that refresh tokens are made and known by.
-pub struct RefreshTokens {
-    key: hmac::Key,
-    previous: Option<hmac::Key>,
-}
+pub struct RefreshTokens(HmacKeys);
 
 impl RefreshTokens {
     /// Tokens are made with `key`; those made with the `previous` one are still known.
     pub fn new(key: &[u8], previous: Option<&[u8]>) -> Self {
-        let hmac_key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
-        Self { key: hmac_key(key), previous: previous.map(hmac_key) }
+        Self(HmacKeys::new(key, previous))
     }
 
     /// Writes the token; the same for the same session and generation.
@@ -42,7 +39,7 @@ impl RefreshTokens {
         bytes.push(VERSION);
         bytes.extend_from_slice(token.session_id.as_bytes());
         bytes.extend_from_slice(&token.generation.to_be_bytes());
-        let tag = hmac::sign(&self.key, &bytes);
+        let tag = self.0.sign(&bytes);
         bytes.extend_from_slice(tag.as_ref());
         URL_SAFE_NO_PAD.encode(bytes)
     }
@@ -54,8 +51,7 @@ impl RefreshTokens {
         }
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (signed, tag) = bytes.split_at_checked(SIGNED)?;
-        let keys = [Some(&self.key), self.previous.as_ref()];
-        if !keys.into_iter().flatten().any(|key| hmac::verify(key, signed, tag).is_ok()) {
+        if !self.0.verify(signed, tag) {
             return None;
         }
         let (version, rest) = signed.split_first()?;

@@ -114,10 +114,7 @@ impl IntoResponseParts for SetCookies {
 
     fn into_response_parts(self, mut parts: ResponseParts) -> Result<ResponseParts, Problem> {
         for cookie in self.0 {
-            let value = HeaderValue::try_from(cookie).map_err(|_| {
-                let detail = "A cookie could not be written.";
-                Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail)
-            })?;
+            let value = HeaderValue::try_from(cookie).map_err(|_| Problem::internal())?;
             parts.headers_mut().append(SET_COOKIE, value);
         }
         Ok(parts)

@@ -36,13 +36,12 @@ impl App {
         LogIn { identifier, password, device }: LogIn,
     ) -> Result<(User, Session)> {
         // What is no identifier is nobody's: it takes the way of an unknown one.
-        let account = match Identifier::parse(&identifier) {
-            Ok(identifier) => identifier.key,
-            Err(_) => format!("\0{identifier}"),
-        };
-        let user = match Identifier::parse(&identifier) {
-            Ok(identifier) => user::find_by_identifier(&self.db, &identifier.key).await?,
-            Err(_) => None,
+        let (account, user) = match Identifier::parse(&identifier) {
+            Ok(Identifier { key, .. }) => {
+                let user = user::find_by_identifier(&self.db, &key).await?;
+                (key, user)
+            }
+            Err(_) => (format!("\0{identifier}"), None),
         };
         // What is no password is nobody's, whoever the user is.
         let password = Password::parse(password).map_err(|_| Error::InvalidCredentials)?;

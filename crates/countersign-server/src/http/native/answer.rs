@@ -13,7 +13,7 @@ use crate::tables::session::Session;
 use crate::tables::user::User;
 
 /// A user.
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 pub struct UserAnswer {
     id: String,
     number: i64,
@@ -25,7 +25,7 @@ pub struct UserAnswer {
     last_login_at: Option<Time>,
 }
 
-#[derive(Serialize)]
+#[derive(Clone, Serialize)]
 struct IdentifierAnswer {
     kind: String,
     value: String,
@@ -64,7 +64,7 @@ pub struct SessionAnswer {
     refresh_token: Option<String>,
     refresh_expires_in: u64,
     session_id: String,
-    user: UserAnswer,
+    pub(super) user: UserAnswer,
 }
 
 impl SessionAnswer {

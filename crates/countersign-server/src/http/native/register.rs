@@ -50,9 +50,9 @@ pub async fn post(
     if let Some(session_id) = replaced {
         app.log_out(&caller, &session_id).await?;
     }
-    let profile = app.profile(user.clone()).await?;
     let (cookies, Answer(session)) = SessionAnswer::of(&app, &caller, (user, session)).await?;
-    Ok((StatusCode::CREATED, cookies, Answer(Registered { user: profile.into(), session })))
+    let user = session.user.clone();
+    Ok((StatusCode::CREATED, cookies, Answer(Registered { user, session })))
 }
 
 impl Register {

@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
-use super::answer::{Fail, invalid_token, unauthorized};
-use super::token::{check, present};
+use super::answer::{Fail, invalid_token};
+use super::token::check;
+use crate::error::Error;
 use crate::http::dialects::Dialect;
 use crate::operations::Caller;
 use crate::tables::user;
@@ -17,14 +18,10 @@ pub async fn get(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Fail> {
-    let token = present(&headers)?;
-    if token.is_empty() {
-        return Err(unauthorized("Provide a valid auth token."));
-    }
-    let verified = check(&dialect, token, caller.now)?;
+    let verified = check(&dialect, &headers, caller.now, StatusCode::UNAUTHORIZED)?;
     let number = verified.claims.subject_number().ok_or_else(invalid_token)?;
     let app = dialect.app();
-    let user = user::find_by_number(&app.db, number).await.map_err(crate::error::Error::from)?;
+    let user = user::find_by_number(&app.db, number).await.map_err(Error::from)?;
     let user = user.filter(user::User::is_active).ok_or_else(invalid_token)?;
     let profile = app.profile(user).await?;
     let email = profile.identifiers.iter().find(|identifier| identifier.kind == "email");

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use countersign::Verified;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use super::answer::{Fail, unauthorized};
@@ -37,7 +37,7 @@ pub(super) fn mint(dialect: &Dialect, user: &User, session: &Session, now: Time)
 /// The second word of the `Authorization` header, empty where there is none. The space after a
 /// scheme that nothing follows is not part of a header's value (RFC 9110, section 5.5), so `Bearer`
 /// alone is an empty token.
-pub(super) fn present(headers: &HeaderMap) -> Result<&str, Fail> {
+fn present(headers: &HeaderMap) -> Result<&str, Fail> {
     let malformed = || unauthorized("Bearer token malformed.");
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let header = match (values.next(), values.next()) {
@@ -55,7 +55,16 @@ pub(super) fn present(headers: &HeaderMap) -> Result<&str, Fail> {
     }
 }
 
-/// Checks the token.
-pub(super) fn check(dialect: &Dialect, token: &str, now: Time) -> Result<Arc<Verified>, Fail> {
+/// Checks the token that the request carries; `missing` is the status of a request without one.
+pub(super) fn check(
+    dialect: &Dialect,
+    headers: &HeaderMap,
+    now: Time,
+    missing: StatusCode,
+) -> Result<Arc<Verified>, Fail> {
+    let token = present(headers)?;
+    if token.is_empty() {
+        return Err(Fail::new(missing, "Provide a valid auth token."));
+    }
     Ok(dialect.app().check_token_with(dialect.verifier(), token, now)?)
 }
