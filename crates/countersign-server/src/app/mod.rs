@@ -120,7 +120,7 @@ impl App {
             master,
             audit,
         }));
-        app.prepare_keys(&Caller::command(now)).await?;
+        app.prepare_keys(&Caller::command(now), command).await?;
         Ok((app, notices))
     }
 

@@ -81,16 +81,18 @@ impl App {
     }
 
     /// At start: makes the first key, or publishes one for an algorithm that was just configured;
-    /// and seals anew what the previous master secret had sealed.
-    pub(crate) async fn prepare_keys(&self, caller: &Caller) -> Result<()> {
+    /// and seals anew what the previous master secret had sealed. A command follows no algorithm:
+    /// it may have been given another configuration than the servers.
+    pub(crate) async fn prepare_keys(&self, caller: &Caller, command: bool) -> Result<()> {
         let rows = self.signing_keys().await?;
         self.reseal(&rows).await?;
         let wanted = self.config.tokens.algorithm;
         let is_wanted = |row: &SigningKeyRow| row.algorithm.parse::<Algorithm>() == Ok(wanted);
-        if rows.iter().filter(|row| row.stays(caller.now)).any(is_wanted) {
+        let first = SigningKeyRow::active(&rows, caller.now).is_none();
+        let stays_wanted = rows.iter().filter(|row| row.stays(caller.now)).any(is_wanted);
+        if stays_wanted || command && !first {
             return Ok(());
         }
-        let first = SigningKeyRow::active(&rows, caller.now).is_none();
         self.rotate_key(caller, first).await?;
         self.keys.mark_changed();
         self.keys.settle(caller.now).await

@@ -3,8 +3,9 @@
 
 use std::time::Duration;
 
-use countersign::EndReason;
+use countersign::{Algorithm, EndReason};
 use countersign_server::app::{App, Setup};
+use countersign_server::config::Config;
 use countersign_server::db::{DbError, Kind, Sql};
 use countersign_server::entropy::Entropy;
 use countersign_server::error::Refusal;
@@ -32,13 +33,17 @@ impl LongLived {
 
 /// Another process on the server's database, as a command is one. It learns only when told to.
 async fn beside(server: &TestApp) -> App {
+    start_beside(server, server.app.config.clone(), true).await
+}
+
+async fn start_beside(server: &TestApp, config: Config, command: bool) -> App {
     let setup = Setup {
-        config: server.app.config.clone(),
+        config,
         master_secret: Some(SECRET.to_owned().into()),
         clock: server.app.clock.clone(),
         entropy: Entropy::System,
         dialects_access_ttl: Duration::ZERO,
-        command: true,
+        command,
     };
     App::build(setup).await.expect("the app starts").0
 }
@@ -88,6 +93,18 @@ async fn assert_over(server: &TestApp, session: &Session, reason: &str) {
 }
 
 on_each_database! {
+    async fn a_server_follows_the_configured_algorithm_and_a_command_does_not(server: TestApp) {
+        let mut config = server.app.config.clone();
+        config.tokens.algorithm = Algorithm::EdDsa;
+        let keys = server.app.signing_keys().await.expect("the database answers");
+        let command = start_beside(&server, config.clone(), true).await;
+        assert_eq!(command.signing_keys().await.expect("the database answers"), keys);
+        let node = start_beside(&server, config, false).await;
+        let after = node.signing_keys().await.expect("the database answers");
+        assert_eq!(after.len(), keys.len() + 1);
+        assert_eq!(after[keys.len()].algorithm, "EdDSA");
+    }
+
     async fn changed_roles_make_access_tokens_stale_until_a_refresh(server: TestApp) {
         let (first, second) = (server.register("alice").await, server.log_in("alice").await);
         let stranger = server.register("bob").await;
