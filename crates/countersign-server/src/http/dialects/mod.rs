@@ -2,6 +2,7 @@
 //! [`Definition`] here; nothing else knows which there are.
 
 pub mod auth_token;
+pub mod listing;
 
 use std::sync::Arc;
 use std::time::Duration;
