@@ -168,7 +168,8 @@ impl App {
     /// Deletes the account of a user who proves to be them.
     pub async fn delete_own(&self, caller: &Caller, user_id: &str, password: String) -> Result<()> {
         let user = self.user(user_id).await?;
-        let password = Password::parse(password).map_err(|_| Error::InvalidCredentials)?;
+        let password =
+            Password::parse(password).map_err(|_| Error::invalid_credentials(Some(&user)))?;
         self.prove(caller, "user_delete", (&user.id, Some(&user)), password).await?;
         self.delete_user(caller, user_id).await
     }
