@@ -131,6 +131,7 @@ impl App {
             channel: NATIVE.to_owned(),
             idle_ttl: sessions.refresh_ttl,
             absolute_ttl: sessions.absolute_ttl,
+            single: false,
         }
     }
 

@@ -7,7 +7,7 @@ use super::record::Record;
 use super::{Caller, Terms};
 use crate::app::App;
 use crate::db::DbError;
-use crate::error::{Error, Result};
+use crate::error::{Error, Half, Result};
 use crate::identifier::Identifier;
 use crate::password::Password;
 use crate::tables::session::Session;
@@ -28,7 +28,8 @@ impl App {
     /// Begins a session for whoever proves to be the user.
     ///
     /// An identifier that nobody can have, an unknown one, a wrong password, a disabled user and a
-    /// user without a password are refused alike, after the same work.
+    /// user without a password are refused alike, after the same work; only the error's
+    /// [`Half`] differs.
     pub async fn log_in(
         &self,
         caller: &Caller,
@@ -44,9 +45,10 @@ impl App {
             Err(_) => (format!("\0{identifier}"), None),
         };
         // What is no password is nobody's, whoever the user is.
-        let password = Password::parse(password).map_err(|_| Error::InvalidCredentials)?;
+        let password =
+            Password::parse(password).map_err(|_| Error::invalid_credentials(user.as_ref()))?;
         let proof = self.prove(caller, "login", (&account, user.as_ref()), password).await?;
-        let user = user.ok_or(Error::InvalidCredentials)?;
+        let user = user.ok_or(Error::InvalidCredentials(Half::Identifier))?;
         self.begin(caller, terms, (user, device), proof).await
     }
 
