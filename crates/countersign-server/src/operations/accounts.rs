@@ -3,6 +3,7 @@
 use countersign::EndReason;
 use futures::FutureExt as _;
 
+use super::credentials::Presented;
 use super::{Caller, record::Record};
 use crate::app::App;
 use crate::db::Tx;
@@ -169,6 +170,7 @@ impl App {
     pub async fn delete_own(&self, caller: &Caller, user_id: &str, password: String) -> Result<()> {
         let user = self.user(user_id).await?;
         let password = Password::parse(password).map_err(|_| Error::InvalidCredentials)?;
+        let password = (Presented::Typed, password);
         self.prove(caller, "user_delete", (&user.id, Some(&user)), password).await?;
         self.delete_user(caller, user_id).await
     }

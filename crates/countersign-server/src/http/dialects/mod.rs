@@ -16,6 +16,7 @@ use crate::clock::Time;
 use crate::config::{Config, DialectConfig, PasswordPolicy};
 use crate::error::Result;
 use crate::operations::Terms;
+use crate::operations::credentials::Presented;
 use crate::password::Policy;
 
 /// How many good tokens each dialect's verifier remembers.
@@ -29,6 +30,8 @@ pub struct Definition {
     pub access_ttl: Duration,
     /// What its tokens must carry.
     pub profile: Profile,
+    /// What its clients send as a password.
+    pub presented: Presented,
     /// Its routes, without the prefix.
     pub routes: fn() -> Vec<Route<Dialect>>,
 }
@@ -48,6 +51,12 @@ pub fn longest_access_ttl(config: &Config) -> Duration {
         Some(dialect.access_ttl.unwrap_or(definition.access_ttl))
     };
     config.dialects.iter().filter_map(ttl).max().unwrap_or_default()
+}
+
+/// Whether clients of a configured dialect send the SHA-256 of passwords.
+pub fn want_client_sha256(config: &Config) -> bool {
+    let presented = |dialect: &DialectConfig| Some(find(&dialect.name)?.presented);
+    config.dialects.iter().filter_map(presented).any(|it| it == Presented::ClientSha256)
 }
 
 fn find(name: &str) -> Option<&'static Definition> {

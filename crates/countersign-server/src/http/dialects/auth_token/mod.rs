@@ -16,6 +16,7 @@ use http::Method;
 
 use super::Definition;
 use crate::http::router::Route;
+use crate::operations::credentials::Presented;
 
 /// What the dialect is.
 pub const DEFINITION: Definition = Definition {
@@ -30,6 +31,7 @@ pub const DEFINITION: Definition = Definition {
         ],
         subject: Subject::Integer,
     },
+    presented: Presented::Typed,
     routes: || {
         vec![
             Route::new(Method::POST, "/auth/register", post(register::post)),
