@@ -3,6 +3,7 @@
 use countersign::EndReason;
 use futures::FutureExt as _;
 
+use super::credentials::Presented;
 use super::{Caller, record::Record};
 use crate::app::App;
 use crate::db::Tx;
@@ -170,6 +171,7 @@ impl App {
         let user = self.user(user_id).await?;
         let password =
             Password::parse(password).map_err(|_| Error::invalid_credentials(Some(&user)))?;
+        let password = (Presented::Typed, password);
         self.prove(caller, "user_delete", (&user.id, Some(&user)), password).await?;
         self.delete_user(caller, user_id).await
     }

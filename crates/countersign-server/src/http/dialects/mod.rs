@@ -20,6 +20,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::config::{Config, DialectConfig, PasswordPolicy};
 use crate::error::{Refusal, Result};
+use crate::operations::credentials::Presented;
 use crate::operations::{Caller, Terms};
 use crate::password::Policy;
 
@@ -41,6 +42,8 @@ pub struct Definition {
     pub profile: Profile,
     /// How the older system's tokens are read.
     pub legacy: legacy::Rule,
+    /// What its clients send as a password.
+    pub presented: Presented,
     /// Its routes, without the prefix.
     pub routes: fn() -> Vec<Route<Dialect>>,
 }
@@ -60,6 +63,12 @@ pub fn longest_access_ttl(config: &Config) -> Duration {
         Some(dialect.access_ttl.unwrap_or(definition.access_ttl))
     };
     config.dialects.iter().filter_map(ttl).max().unwrap_or_default()
+}
+
+/// Whether clients of a configured dialect send the SHA-256 of passwords.
+pub fn want_client_sha256(config: &Config) -> bool {
+    let presented = |dialect: &DialectConfig| Some(find(&dialect.name)?.presented);
+    config.dialects.iter().filter_map(presented).any(|it| it == Presented::ClientSha256)
 }
 
 fn find(name: &str) -> Option<&'static Definition> {

@@ -17,6 +17,7 @@ use http::Method;
 use super::Definition;
 use super::legacy::Rule;
 use crate::http::router::Route;
+use crate::operations::credentials::Presented;
 use crate::operations::legacy::Owner;
 
 /// What the dialect is.
@@ -43,6 +44,7 @@ pub const DEFINITION: Definition = Definition {
         owner: |claims| claims.subject_number().map(Owner::Number),
         stamp: None,
     },
+    presented: Presented::Typed,
     routes: || {
         vec![
             Route::new(Method::POST, "/auth/register", post(register::post)),
