@@ -2,8 +2,10 @@
 //! is known here.
 
 pub mod accounts;
+pub mod clearance;
 pub mod credentials;
 pub mod keys;
+pub mod lasting;
 pub mod legacy;
 pub mod log_in;
 pub mod log_out;
