@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod keys;
 pub mod log_in;
 pub mod log_out;
+pub mod moving;
 pub mod password;
 pub mod purge;
 pub mod record;
