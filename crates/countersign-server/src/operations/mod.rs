@@ -9,6 +9,7 @@ pub mod lasting;
 pub mod legacy;
 pub mod log_in;
 pub mod log_out;
+pub mod moving;
 pub mod password;
 pub mod purge;
 pub mod record;
