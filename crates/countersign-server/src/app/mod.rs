@@ -136,6 +136,7 @@ impl App {
             channel: NATIVE.to_owned(),
             idle_ttl: sessions.refresh_ttl,
             absolute_ttl: sessions.absolute_ttl,
+            single: false,
         }
     }
 

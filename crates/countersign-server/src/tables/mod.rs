@@ -5,6 +5,8 @@ pub mod counter;
 pub mod event;
 pub mod failure;
 pub mod identifier;
+pub mod import;
+pub mod inventory;
 pub mod node;
 pub mod password;
 pub mod revocation;
@@ -24,6 +26,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("event", event::STATEMENTS),
         ("failure", failure::STATEMENTS),
         ("identifier", identifier::STATEMENTS),
+        ("import", import::STATEMENTS),
         ("node", node::STATEMENTS),
         ("password", password::STATEMENTS),
         ("revocation", revocation::STATEMENTS),
@@ -34,4 +37,5 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     ]
     .into_iter()
     .flat_map(|(table, statements)| statements.iter().map(move |(name, sql)| (table, *name, *sql)))
+    .chain(inventory::TABLES.iter().flat_map(inventory::Table::statements))
 }
