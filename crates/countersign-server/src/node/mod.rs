@@ -150,6 +150,7 @@ impl Node {
             Subject::Generations(sid, up_to) => {
                 self.0.revocations.stale_generations(&sid, up_to, until);
             }
+            Subject::Refresh(_) => {}
         }
     }
 

@@ -2,8 +2,11 @@
 //! is known here.
 
 pub mod accounts;
+pub mod clearance;
 pub mod credentials;
 pub mod keys;
+pub mod lasting;
+pub mod legacy;
 pub mod log_in;
 pub mod log_out;
 pub mod moving;
@@ -60,4 +63,6 @@ pub struct Terms {
     pub idle_ttl: Duration,
     /// It is over so long after the login in any case.
     pub absolute_ttl: Duration,
+    /// Whether a login ends the user's other sessions of the same channel.
+    pub single: bool,
 }
