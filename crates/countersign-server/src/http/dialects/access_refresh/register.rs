@@ -23,7 +23,10 @@ pub async fn post(
     caller: Caller,
     Credentials { username, password }: Credentials,
 ) -> Result<Json<Value>, Fail> {
-    let identifier = Identifier::parse(&username)
+    let identifier = dialect
+        .app()
+        .shapes
+        .parse(&username)
         .map_err(|_| field("username", "This username cannot be used"))?;
     let password =
         Password::parse(password).map_err(|invalid| field("password", &invalid.to_string()))?;
