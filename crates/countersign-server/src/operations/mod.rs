@@ -3,6 +3,7 @@
 
 pub mod accounts;
 pub mod credentials;
+pub mod import;
 pub mod keys;
 pub mod log_in;
 pub mod log_out;
