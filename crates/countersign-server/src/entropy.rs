@@ -54,12 +54,8 @@ impl Entropy {
         let millis = u64::try_from(now.0).unwrap_or(0);
         let mut bytes: [u8; 10] = self.bytes();
         let [.., a, b, c, d, e] = (ordinal << 2).to_be_bytes();
-        // The variant takes the two bits between the first twelve and the rest.
-        bytes[0] = a >> 4;
-        bytes[1] = a << 4 | b >> 4;
-        bytes[2] = (b << 2 | c >> 6) & 0x3f;
-        bytes[3] = c << 2 | d >> 6;
-        bytes[4] = d << 2 | e >> 6;
+        // The variant takes two bits between the first twelve and the rest.
+        bytes[..5].copy_from_slice(&[a, b, c >> 2, c << 6 | d >> 2, d << 6 | e >> 2]);
         uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 
@@ -67,5 +63,23 @@ impl Entropy {
     pub fn uuid(&self, now: Time) -> Uuid {
         let millis = u64::try_from(now.0).unwrap_or(0);
         uuid::Builder::from_unix_timestamp_millis(millis, &self.bytes()).into_uuid()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_of_one_moment_stand_in_the_order_of_their_ordinals() {
+        let id = |ordinal| Entropy::System.uuid_in_order(Time(1_767_323_045_000), ordinal);
+        let ordinals = (0..34).flat_map(|bit| [(1_u64 << bit) - 1, 1 << bit, (1 << bit) + 1]);
+        let mut ordinals: Vec<u64> = ordinals.collect();
+        ordinals.sort_unstable();
+        ordinals.dedup();
+        let ids: Vec<Uuid> = ordinals.into_iter().map(id).collect();
+        assert!(ids.is_sorted());
+        assert!(ids.iter().all(|id| id.get_version_num() == 7));
+        assert_ne!(id(7), id(7), "the rest is random");
     }
 }

@@ -136,7 +136,13 @@ impl App {
             channel: NATIVE.to_owned(),
             idle_ttl: sessions.refresh_ttl,
             absolute_ttl: sessions.absolute_ttl,
+            single: false,
         }
+    }
+
+    /// How passwords are hashed, as the operator set it.
+    pub(crate) fn lane_options(&self) -> LaneOptions {
+        lane_options(&self.config, false)
     }
 
     /// Does `change` through the one door for writes; it may run several times.

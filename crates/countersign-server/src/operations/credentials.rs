@@ -74,8 +74,8 @@ fn find<'a>(stored: &'a [StoredPassword], form: &str) -> Option<&'a StoredPasswo
 }
 
 impl App {
-    /// Checks the password of a user who may not exist; refuses all that is wrong alike, after the
-    /// same work. `account` is what failures are counted under.
+    /// Checks the password of a user who may not exist; refuses all that is wrong after the same
+    /// work. `account` is what failures are counted under.
     pub(super) async fn prove(
         &self,
         caller: &Caller,
@@ -105,7 +105,7 @@ impl App {
         };
         let user_id = user.map(|user| user.id.clone());
         self.count_failure(caller, attempt, (kind, reason), user_id).await?;
-        Err(Error::InvalidCredentials)
+        Err(Error::invalid_credentials(user))
     }
 
     /// Hashes anew what is not stored as it would be today.

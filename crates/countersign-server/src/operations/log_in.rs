@@ -8,7 +8,7 @@ use super::{Caller, Terms};
 use crate::app::App;
 use crate::clock::Time;
 use crate::db::{DbError, Tx};
-use crate::error::{Error, Result};
+use crate::error::{Error, Half, Result};
 use crate::identifier::Identifier;
 use crate::password::Password;
 use crate::tables::password::{self, CLIENT_SHA256};
@@ -31,7 +31,8 @@ impl App {
     /// Begins a session for whoever proves to be the user.
     ///
     /// An identifier that nobody can have, an unknown one, a wrong password, a disabled user and a
-    /// user without a password are refused alike, after the same work.
+    /// user without a password are refused alike, after the same work; only the error's
+    /// [`Half`] differs.
     pub async fn log_in(
         &self,
         caller: &Caller,
@@ -47,11 +48,12 @@ impl App {
             Err(_) => (format!("\0{identifier}"), None),
         };
         // What is no password is nobody's, whoever the user is.
-        let password = Password::parse(password).map_err(|_| Error::InvalidCredentials)?;
+        let password =
+            Password::parse(password).map_err(|_| Error::invalid_credentials(user.as_ref()))?;
         let presented = (presented, password);
         let proof = self.prove(caller, "login", (&account, user.as_ref()), presented).await?;
         let renewal = self.renew(caller, &proof).await?;
-        let user = user.ok_or(Error::InvalidCredentials)?;
+        let user = user.ok_or(Error::InvalidCredentials(Half::Identifier))?;
         self.begin(caller, terms, (user, device), (proof, renewal)).await
     }
 

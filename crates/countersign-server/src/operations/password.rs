@@ -40,7 +40,8 @@ impl App {
         new: Password,
     ) -> Result<()> {
         let user = user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))?;
-        let current = Password::parse(current).map_err(|_| Error::InvalidCredentials)?;
+        let current =
+            Password::parse(current).map_err(|_| Error::invalid_credentials(Some(&user)))?;
         if current == new {
             return Err(Error::Invalid {
                 field: "new",
