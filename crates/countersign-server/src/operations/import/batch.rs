@@ -27,7 +27,7 @@ impl<W: Watch> Import<'_, W> {
     pub(super) async fn write(&mut self, drafts: &mut [Draft]) -> Result<()> {
         let count = drafts.len() as u64;
         let without_password = drafts.iter().filter(|draft| draft.password.is_none()).count();
-        let bare = |draft: &&Draft| matches!(draft.password, Some((_, Hash::Sha256(_))));
+        let bare = |draft: &&Draft| matches!(draft.password, Some((_, Hash::Bare(_))));
         let mut hashed = drafts.iter().filter(bare).count() as u64;
         if let Target::Write(app, caller) = self.target
             && !drafts.is_empty()
@@ -79,7 +79,7 @@ impl<W: Watch> Import<'_, W> {
         let password = match &draft.password {
             None => None,
             Some((form, Hash::Kept(hash))) => Some((*form, hash.clone())),
-            Some((_, Hash::Sha256(_))) => return Err(Error::Internal("a hash was not finished")),
+            Some((_, Hash::Bare(_))) => return Err(Error::Internal("a hash was not finished")),
         };
         let user = User {
             id: draft.id.clone().unwrap_or_else(id),

@@ -9,28 +9,44 @@ use futures::stream;
 use super::draft::Draft;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::password::{HashLane, LaneOptions, Password};
+use crate::password::{
+    HashLane, Importable, LaneOptions, Password, UnusableHash, importable,
+};
+use crate::tables::password::CLIENT_SHA256;
 
 /// What stands in the source.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(super) enum Hash {
     /// A hash that is kept as it is.
     Kept(String),
-    /// The SHA-256 of a password, in lower-case hexadecimal, which must be hashed before it is
-    /// stored: whoever reads it could log in with it.
-    Sha256(String),
+    /// The bare SHA-256 of a password, which must be hashed before it is stored: whoever reads it
+    /// could log in with it.
+    Bare(Password),
 }
 
 /// How many passwords wait for a lane: one is being hashed, another is ready.
 const AHEAD: usize = 2;
 
-/// Reads what was stored, and for which form.
+/// Reads what was stored, and for which form: `usual`, unless the hash says so itself.
 pub(super) fn read(
     text: &str,
-    form: &'static str,
+    usual: &'static str,
 ) -> Result<(&'static str, Hash), (&'static str, String)> {
     let text = unescape(text);
-    todo!("{text} {form}")
+    match importable(&text) {
+        Ok(Importable::Keep) => Ok((usual, Hash::Kept(text))),
+        Ok(Importable::Wrap(sent)) => Ok((CLIENT_SHA256, Hash::Bare(sent))),
+        Err(unusable) => Err((reason(unusable), unusable.to_string())),
+    }
+}
+
+fn reason(unusable: UnusableHash) -> &'static str {
+    match unusable {
+        UnusableHash::UnknownForm => "unknown_hash",
+        UnusableHash::Corrupt => "corrupt_hash",
+        UnusableHash::TooCostly(_) => "costly_hash",
+        UnusableHash::TooWeak => "weak_hash",
+    }
 }
 
 /// Flask-Bcrypt hands octets to a text column of PostgreSQL, which keeps them as `\x2432…`.
@@ -55,7 +71,7 @@ impl Hasher {
             .iter_mut()
             .filter_map(|draft| draft.password.as_mut())
             .map(|(_, hash)| hash)
-            .filter(|hash| matches!(hash, Hash::Sha256(_)))
+            .filter(|hash| matches!(hash, Hash::Bare(_)))
             .collect();
         if bare.is_empty() {
             return Ok(0);
@@ -80,10 +96,8 @@ impl Hasher {
 }
 
 async fn replace(lane: &HashLane, hash: &mut Hash) -> Result<()> {
-    if let Hash::Sha256(hex) = hash {
-        let password = Password::parse(std::mem::take(hex))
-            .map_err(|invalid| Error::password("password", invalid))?;
-        *hash = Hash::Kept(lane.hash(password, IpAddr::V4(Ipv4Addr::LOCALHOST)).await?);
+    if let Hash::Bare(sent) = hash {
+        *hash = Hash::Kept(lane.hash(sent.clone(), IpAddr::V4(Ipv4Addr::LOCALHOST)).await?);
     }
     Ok(())
 }
