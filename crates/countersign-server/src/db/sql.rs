@@ -71,9 +71,9 @@ const fn walk(text: &str, out: &mut [u8]) -> usize {
     written
 }
 
-/// The last digit of a number.
-const fn digit(number: u32) -> u8 {
-    b"0123456789"[number as usize % 10]
+/// The last digit.
+const fn digit(number: u16) -> u8 {
+    b'0' + (number % 10).to_le_bytes()[0]
 }
 
 const fn put(out: &mut [u8], at: usize, byte: u8) -> usize {
@@ -112,7 +112,8 @@ mod tests {
         assert_eq!(sql!("SELECT 1").numbered(), "SELECT 1");
         let eleven = sql!("VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         assert_eq!(eleven.numbered(), "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
-        let many = sql!("? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ? ?");
-        assert!(many.numbered().ends_with(" $99 $100 $101 $102 $103 $104 $105 $106 $107 $108 $109 $110 $111"));
+        let text = const { str::from_utf8(&[b'?'; 121]) }.expect("ASCII");
+        let many = super::numbered::<{ 9 + 90 * 2 + 22 * 3 + 121 }>(text);
+        assert!(many.ends_with(b"$99$100$101$102$103$104$105$106$107$108$109$110$111$112$113$114$115$116$117$118$119$120$121"));
     }
 }
