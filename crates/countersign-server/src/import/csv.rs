@@ -60,7 +60,8 @@ impl CsvSource {
 
     /// What is wrong with one row; an error where no row can be read any more.
     fn refused(&self, error: &csv::Error) -> Result<Problem, Unreadable> {
-        let line = error.position().map_or_else(|| self.reader.position().line(), csv::Position::line);
+        let line =
+            error.position().map_or_else(|| self.reader.position().line(), csv::Position::line);
         let (reason, message) = match error.kind() {
             ErrorKind::UnequalLengths { expected_len, len, .. } => {
                 ("malformed", format!("{len} values, where the header has {expected_len}"))

@@ -26,9 +26,7 @@ pub trait Source: Send + 'static {
     type Row: Send + 'static;
 
     /// The next rows; none at the end.
-    fn page(
-        &mut self,
-    ) -> impl Future<Output = Result<Option<Page<Self::Row>>, Unreadable>> + Send;
+    fn page(&mut self) -> impl Future<Output = Result<Option<Page<Self::Row>>, Unreadable>> + Send;
 }
 
 /// Reads a source to its end, or until nobody wants more, on a thread of its own: files and SQLite

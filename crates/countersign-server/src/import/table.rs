@@ -98,7 +98,12 @@ impl UserTable {
                 Cell::Text(text) => row.set(*field, text),
                 Cell::NotText => {
                     let (place, message) = (row.place, "the value is not UTF-8".into());
-                    return Err(Problem { place, field: Some(*field), reason: "not_utf8", message });
+                    return Err(Problem {
+                        place,
+                        field: Some(*field),
+                        reason: "not_utf8",
+                        message,
+                    });
                 }
             }
         }
@@ -111,8 +116,7 @@ impl Source for UserTable {
 
     async fn page(&mut self) -> Result<Option<Page<Row>>, Unreadable> {
         let rows = self.rows.next().await?;
-        let rows: Vec<_> =
-            rows.into_iter().map(|(place, cells)| self.read(place, cells)).collect();
+        let rows: Vec<_> = rows.into_iter().map(|(place, cells)| self.read(place, cells)).collect();
         Ok((!rows.is_empty()).then_some(Page { rows, read: self.rows.read }))
     }
 }
@@ -121,12 +125,11 @@ impl Source for UserTable {
 pub struct RevokedTable(Rows);
 
 impl RevokedTable {
-    /// Finds the table; `None` where nobody named it and it is not there.
+    /// Finds the table, whose rows are ordered by their `id`; `None` where nobody named it and it is not there.
     pub async fn open(
         mut foreign: Foreign,
         (name, named): (&str, Option<&str>),
         token: &str,
-        key: Option<&str>,
     ) -> Result<Option<Self>, Unreadable> {
         let Some(table) = foreign.table(named.unwrap_or(name)).await.map_err(unreadable)? else {
             return match named {
@@ -135,7 +138,7 @@ impl RevokedTable {
             };
         };
         let columns = vec![column(&table, token)?];
-        let key = column(&table, key.unwrap_or("id"))?;
+        let key = column(&table, "id")?;
         Ok(Some(Self(Rows::new(foreign, Selection { table, columns, key }).await?)))
     }
 

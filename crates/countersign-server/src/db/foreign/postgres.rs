@@ -33,8 +33,9 @@ impl PostgresSource {
 
     pub(super) async fn columns(&mut self, table: &str) -> Result<Vec<Column>, DbError> {
         let rows = sqlx::query(COLUMNS).bind(DIALECT.table(table)).fetch_all(&mut self.0).await?;
-        let column =
-            |row: sqlx::postgres::PgRow| Ok(Column { name: row.try_get(0)?, type_name: row.try_get(1)? });
+        let column = |row: sqlx::postgres::PgRow| {
+            Ok(Column { name: row.try_get(0)?, type_name: row.try_get(1)? })
+        };
         rows.into_iter().map(column).collect()
     }
 

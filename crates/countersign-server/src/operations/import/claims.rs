@@ -74,7 +74,8 @@ impl Claims {
 
     /// The draft, unless a row before was the same user.
     pub(super) fn unless_repeated(&mut self, draft: Draft) -> Result<Draft, Problem> {
-        let keys: Vec<_> = draft.identifiers.iter().map(|(_, identifier)| &identifier.key).collect();
+        let keys: Vec<_> =
+            draft.identifiers.iter().map(|(_, identifier)| &identifier.key).collect();
         if self.users.insert(digest(&(draft.number, &draft.id, keys))) {
             return Ok(draft);
         }

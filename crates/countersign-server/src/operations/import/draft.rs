@@ -51,7 +51,8 @@ impl Draft {
         let time = |text: &str| named("bad_time", spelling::time(text, &rules.zone));
         let draft = Self {
             id: reader.read(Field::Id, public_id)?,
-            number: reader.read(Field::Number, |text| named("bad_number", spelling::number(text)))?,
+            number: reader
+                .read(Field::Number, |text| named("bad_number", spelling::number(text)))?,
             identifiers: reader.identifiers()?,
             name,
             roles: reader.roles()?,
@@ -144,10 +145,7 @@ impl Reader<'_> {
         Ok(given.unwrap_or_else(|| admin.then(|| User::ADMIN.to_owned()).into_iter().collect()))
     }
 
-    fn password(
-        &mut self,
-        usual: &'static str,
-    ) -> Result<Option<(&'static str, Hash)>, Problem> {
+    fn password(&mut self, usual: &'static str) -> Result<Option<(&'static str, Hash)>, Problem> {
         let form = self.read(Field::Form, |text| match text {
             PLAIN => Ok(PLAIN),
             CLIENT_SHA256 => Ok(CLIENT_SHA256),

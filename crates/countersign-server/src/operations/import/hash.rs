@@ -9,9 +9,7 @@ use futures::stream;
 use super::draft::Draft;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::password::{
-    HashLane, Importable, LaneOptions, Password, UnusableHash, importable,
-};
+use crate::password::{HashLane, Importable, LaneOptions, Password, UnusableHash, importable};
 use crate::tables::password::CLIENT_SHA256;
 
 /// What stands in the source.

@@ -161,7 +161,8 @@ async fn write(
         None => HashMap::new(),
     };
     let all = revocations.len();
-    revocations.retain(|it| known.get(&it.subject.to_string()).is_none_or(|until| *until < it.until));
+    revocations
+        .retain(|it| known.get(&it.subject.to_string()).is_none_or(|until| *until < it.until));
     let new = revocations.len();
     if let Target::Write(app, caller) = target
         && new > 0

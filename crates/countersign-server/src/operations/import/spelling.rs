@@ -92,7 +92,8 @@ mod tests {
         assert_eq!(read("Mon, 23 Jan 2017 21:50:14 GMT").as_deref(), whole);
         assert_eq!(read("1485208214").as_deref(), whole);
         assert_eq!(read("2017-01-24").as_deref(), Ok("2017-01-23T16:00:00.000Z"));
-        for text in ["", "0000-00-00 00:00:00", "infinity", "yesterday", "2017-13-01", "1e9", "-1"] {
+        for text in ["", "0000-00-00 00:00:00", "infinity", "yesterday", "2017-13-01", "1e9", "-1"]
+        {
             assert!(read(text).is_err(), "{text}");
         }
     }
@@ -119,7 +120,8 @@ mod tests {
     #[test]
     fn a_number_is_one_that_every_client_reads_alike() {
         assert_eq!(number("17"), Ok(17));
-        for text in ["0", "-1", "+1", "1.0", "1e3", "", "9007199254740992", "99999999999999999999"] {
+        for text in ["0", "-1", "+1", "1.0", "1e3", "", "9007199254740992", "99999999999999999999"]
+        {
             assert!(number(text).is_err(), "{text}");
         }
     }
