@@ -17,6 +17,7 @@ mod cookies;
 mod disconnects;
 mod forms;
 mod identifiers;
+mod legacy_tokens;
 mod limits;
 mod logout;
 mod main_job;
