@@ -144,6 +144,11 @@ impl App {
         }
     }
 
+    /// How passwords are hashed, as the operator set it.
+    pub(crate) fn lane_options(&self) -> LaneOptions {
+        lane_options(&self.config, false)
+    }
+
     /// Does `change` through the one door for writes; it may run several times.
     pub async fn write<T, J>(
         &self,

@@ -4,6 +4,7 @@
 mod completions;
 mod configuration;
 mod events;
+mod import;
 mod key;
 mod logging;
 mod migrate;
@@ -89,6 +90,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Move everything from one database to another.
     Move(moving::Move),
+    /// Import the users of another system.
+    Import(import::Import),
     /// Show what happened lately, the latest first.
     Events(events::Events),
     /// Look into access tokens.
@@ -110,6 +113,7 @@ impl Command {
             Self::Key(key) => key.run(settings).await,
             Self::Migrate(migrate) => migrate.run(settings).await,
             Self::Move(it) => it.run(settings).await,
+            Self::Import(import) => import.run(settings).await,
             Self::Events(events) => events.run(settings).await,
             Self::Token(token) => token.run(settings).await,
             Self::Config(configuration) => configuration.run(settings),

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod clearance;
 pub mod credentials;
+pub mod import;
 pub mod keys;
 pub mod lasting;
 pub mod legacy;

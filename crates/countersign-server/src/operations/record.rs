@@ -105,7 +105,20 @@ impl App {
         caller: &Caller,
         record: Record<'_>,
     ) -> Result<(), DbError> {
-        let event = Event {
+        let event = self.event(caller, record);
+        event::insert(tx, &event).await?;
+        let audit = self.audit.clone();
+        tx.at_end(move |ended| {
+            if ended == Ended::Committed {
+                audit.write(event);
+            }
+        });
+        Ok(())
+    }
+
+    /// The event that a record makes.
+    pub(super) fn event(&self, caller: &Caller, record: Record<'_>) -> Event {
+        Event {
             id: self.entropy.uuid(caller.now).to_string(),
             at: caller.now,
             kind: record.kind.to_owned(),
@@ -117,14 +130,6 @@ impl App {
             address: caller.address.map(|address| address.to_string()),
             agent: caller.agent.clone(),
             occurrences: record.occurrences.unwrap_or(1),
-        };
-        event::insert(tx, &event).await?;
-        let audit = self.audit.clone();
-        tx.at_end(move |ended| {
-            if ended == Ended::Committed {
-                audit.write(event);
-            }
-        });
-        Ok(())
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 pub mod access_refresh;
 pub mod auth_token;
+pub mod code_envelope;
+pub mod credentials;
 pub mod flask_jwt;
 pub mod flask_token;
 pub mod legacy;
@@ -60,10 +62,11 @@ pub struct Definition {
 }
 
 /// Every dialect there is.
-static DEFINITIONS: [Definition; 4] = [
+static DEFINITIONS: [Definition; 5] = [
     auth_token::DEFINITION,
     access_refresh::DEFINITION,
     x_access_token::DEFINITION,
+    code_envelope::DEFINITION,
     passport::DEFINITION,
 ];
 
