@@ -10,11 +10,14 @@ mod kit;
 #[path = "../support/server.rs"]
 mod server;
 
+mod access_refresh;
 mod accounts;
 mod auth_token;
 mod bodies;
+mod code_envelope;
 mod cookies;
 mod disconnects;
+mod flask;
 mod foreign_hashes;
 mod forms;
 mod identifiers;
