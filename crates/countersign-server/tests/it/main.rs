@@ -21,6 +21,7 @@ mod flask;
 mod foreign_hashes;
 mod forms;
 mod identifiers;
+mod legacy_tokens;
 mod limits;
 mod logout;
 mod main_job;
