@@ -1,5 +1,6 @@
 //! Everything a request or a command needs, put together once at start.
 
+mod nudges;
 mod start;
 
 use std::ops::Deref;
@@ -12,7 +13,7 @@ use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
 pub use self::start::{Notices, Setup, StartError};
-use self::start::{Opened, open, raise_longest_access_ttl};
+use self::start::{Opened, open, raise_longest_access_ttl, redis};
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -26,6 +27,7 @@ use crate::numbers::Numbers;
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
+use crate::redis::Redis;
 use crate::refresh_token::RefreshTokens;
 use crate::secrets::MasterSecret;
 use crate::uses::Uses;
@@ -52,6 +54,8 @@ pub struct Parts {
     pub db: Db,
     /// This process among the others.
     pub node: Node,
+    /// What helps the database, where it is configured.
+    pub redis: Option<Redis>,
     /// The native signing keys.
     pub keys: Keys,
     /// The one way to hash passwords.
@@ -81,7 +85,7 @@ impl App {
     /// Opens the database, finds the secrets, joins the other nodes and makes sure that there is a
     /// key to sign with.
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
-        let Opened { db, master, previous, notices } = open(&setup).await?;
+        let Opened { db, master, previous, mut notices } = open(&setup).await?;
         let Setup { config, clock, entropy, command, dialects_access_ttl, .. } = setup;
         let now = clock.now();
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
@@ -97,6 +101,7 @@ impl App {
             (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
         };
         let (refresh, csrf) = (derive("refresh"), derive("csrf"));
+        let redis = redis(&config, &master, (command, &mut notices)).await?;
         let audit = match config.audit_file() {
             Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
             None => Audit::default(),
@@ -115,6 +120,7 @@ impl App {
             entropy,
             db,
             node,
+            redis,
             keys,
             sealing,
             master,
@@ -169,9 +175,10 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, and removes what is over. Runs until it is dropped.
+    /// writes which tokens were used, removes what is over, and exchanges nudges. Runs until it is
+    /// dropped.
     pub async fn attend(&self) {
-        tokio::join!(self.follow(), self.write_uses(), self.clean());
+        tokio::join!(self.follow(), self.write_uses(), self.clean(), self.exchange_nudges());
     }
 
     async fn follow(&self) {

@@ -151,6 +151,7 @@ impl Failure {
                 | StartError::Secret(_)
                 | StartError::OtherMasterSecret
                 | StartError::Lane(_)
+                | StartError::Redis(_)
                 | StartError::Audit(_) => 2,
                 StartError::Db(_) | StartError::Operation(_) => 1,
             },
