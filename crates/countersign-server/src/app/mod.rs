@@ -24,6 +24,7 @@ use crate::error::{Error, Result};
 use crate::keys::{Keys, Sealing};
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
+use crate::operations::mirror::Mirrors;
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
@@ -67,6 +68,8 @@ pub struct Parts {
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) csrf_tokens: CsrfTokens,
     pub(crate) failure_key: hmac::Key,
+    /// What is copied to Redis.
+    pub mirrors: Mirrors,
     pub(crate) turns: Turns,
     pub(crate) numbers: Numbers,
     pub(crate) uses: Uses,
@@ -89,7 +92,7 @@ impl App {
     /// key to sign with.
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
         let Opened { db, master, previous, mut notices } = open(&setup).await?;
-        let Setup { config, clock, entropy, command, dialects_access_ttl, .. } = setup;
+        let Setup { config, clock, entropy, command, dialects_access_ttl, mirrored, .. } = setup;
         let wants_client_sha256 = setup.dialects_want_client_sha256;
         let now = clock.now();
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
@@ -116,6 +119,7 @@ impl App {
             refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref())),
             csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref())),
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
+            mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
             turns: Turns::default(),
             numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
             uses: Uses::default(),
@@ -181,10 +185,11 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, removes what is over, and exchanges nudges. Runs until it is
-    /// dropped.
+    /// writes which tokens were used, removes what is over, and does what Redis is for. Runs until
+    /// it is dropped.
     pub async fn attend(&self) {
-        tokio::join!(self.follow(), self.write_uses(), self.clean(), self.exchange_nudges());
+        let with_redis = async { tokio::join!(self.exchange_nudges(), self.mirror()) };
+        tokio::join!(self.follow(), self.write_uses(), self.clean(), with_redis);
     }
 
     async fn follow(&self) {
@@ -235,7 +240,7 @@ fn as_slice(secret: Option<&Zeroizing<[u8; 32]>>) -> Option<&[u8]> {
     secret.map(|secret| secret.as_slice())
 }
 
-fn ticks(interval: Duration) -> tokio::time::Interval {
+pub(crate) fn ticks(interval: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks

@@ -31,6 +31,8 @@ pub struct Setup {
     pub dialects_access_ttl: Duration,
     /// Whether a dialect's clients send the SHA-256 of passwords.
     pub dialects_want_client_sha256: bool,
+    /// The dialects whose tokens are copied to Redis, where there is one.
+    pub mirrored: Vec<&'static str>,
     /// Whether this is a command that runs beside servers, and takes of everything as little as it
     /// needs.
     pub command: bool,

@@ -116,12 +116,15 @@ impl App {
                     until: usual.max(*expires_at),
                 };
                 app.announce(tx, revocation).await?;
+                app.mark_copies(tx, user_id, caller.now).await?;
                 let record = Record::of("logout").because(EndReason::Logout.as_str());
                 Ok(app.record(tx, caller, record.user(user_id)).await?)
             }
             .boxed()
         })
-        .await
+        .await?;
+        self.copied(user_id).await;
+        Ok(())
     }
 }
 

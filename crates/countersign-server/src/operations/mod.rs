@@ -7,6 +7,7 @@ pub mod keys;
 pub mod legacy;
 pub mod log_in;
 pub mod log_out;
+pub mod mirror;
 pub mod password;
 pub mod purge;
 pub mod record;

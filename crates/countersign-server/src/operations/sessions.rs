@@ -43,6 +43,7 @@ impl App {
         };
         self.make_room(tx, caller, &user.id, terms).await?;
         session::insert(tx, &session).await?;
+        self.mark_copy(tx, (&session.channel, &user.id), now).await?;
         Ok(session)
     }
 
@@ -79,6 +80,7 @@ impl App {
         if !session::end(tx, session_id, reason, caller.now).await? {
             return Ok(false);
         }
+        self.mark_copy_of(tx, session_id, caller.now).await?;
         self.revoke(tx, caller, Subject::Session(session_id.to_owned()), reason).await?;
         Ok(true)
     }
@@ -152,20 +154,23 @@ impl App {
         reason: EndReason,
     ) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned(), session_id.to_owned());
-        self.write("end_session", job, move |tx, app, job| {
-            async move {
-                let (caller, user_id, session_id) = &*job;
-                user::lock(tx, user_id).await?;
-                let ended = app.end_session(tx, caller, session_id, reason).await?;
-                if ended {
-                    let record = Record::of("logout").because(reason.as_str());
-                    app.record(tx, caller, record.user(user_id).session(session_id)).await?;
+        let ended = self
+            .write("end_session", job, move |tx, app, job| {
+                async move {
+                    let (caller, user_id, session_id) = &*job;
+                    user::lock(tx, user_id).await?;
+                    let ended = app.end_session(tx, caller, session_id, reason).await?;
+                    if ended {
+                        let record = Record::of("logout").because(reason.as_str());
+                        app.record(tx, caller, record.user(user_id).session(session_id)).await?;
+                    }
+                    Ok(ended)
                 }
-                Ok(ended)
-            }
-            .boxed()
-        })
-        .await
+                .boxed()
+            })
+            .await?;
+        self.copied(user_id).await;
+        Ok(ended)
     }
 
     /// Ends a session as the operator.

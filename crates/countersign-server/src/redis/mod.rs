@@ -57,23 +57,23 @@ pub enum NoHelp {
     /// It did not answer in time: the command may still be obeyed.
     #[error("it did not answer in time")]
     TooLate,
-    /// It cannot be reached, or it refuses.
+    /// It cannot be reached, or is not the server it should be.
     #[error(transparent)]
-    Failed(#[from] RedisError),
+    Failed(RedisError),
+    /// It answers, and refuses this command: what is in the key's place is something else, say.
+    #[error(transparent)]
+    Refused(RedisError),
 }
 
-impl NoHelp {
-    /// Whether another connection might do better.
-    fn is_of_the_link(&self) -> bool {
-        match self {
-            Self::Away => false,
-            Self::TooLate => true,
-            Self::Failed(error) => !matches!(
-                error.kind(),
-                ErrorKind::Extension
-                    | ErrorKind::UnexpectedReturnType
-                    | ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::NoPerm)
-            ),
+impl From<RedisError> for NoHelp {
+    fn from(error: RedisError) -> Self {
+        match error.kind() {
+            ErrorKind::Extension
+            | ErrorKind::UnexpectedReturnType
+            | ErrorKind::Server(ServerErrorKind::ResponseError | ServerErrorKind::NoPerm) => {
+                Self::Refused(error)
+            }
+            _ => Self::Failed(error),
         }
     }
 }
@@ -111,18 +111,14 @@ impl Redis {
             State::Idle | State::Away => return Err(NoHelp::Away),
         };
         let answer = match timeout(PATIENCE, link.ask(command)).await {
-            Ok(answer) => answer.and_then(|value| Ok(T::from_redis_value(value)?)),
-            Err(_) => return self.failed(NoHelp::TooLate, number),
+            Ok(answer) => answer.map_err(NoHelp::from),
+            Err(_) => Err(NoHelp::TooLate),
         };
-        answer.or_else(|error| self.failed(error.into(), number))
-    }
-
-    fn failed<T>(&self, error: NoHelp, number: u64) -> Result<T, NoHelp> {
-        if error.is_of_the_link() {
+        if let Err(error @ (NoHelp::TooLate | NoHelp::Failed(_))) = &answer {
             tracing::warn!(%error, "Redis is away; the database does its work meanwhile");
             self.0.lose(number);
         }
-        Err(error)
+        answer.and_then(|value| T::from_redis_value(value).map_err(|it| NoHelp::Refused(it.into())))
     }
 
     /// Changes to true when Redis can be asked, and to false when it is away.
@@ -131,7 +127,7 @@ impl Redis {
     }
 
     /// The name of something that nodes of this database alone keep in Redis.
-    fn name(&self, what: &str) -> String {
+    pub(crate) fn name(&self, what: &str) -> String {
         format!("{}:{what}", self.0.prefix)
     }
 }

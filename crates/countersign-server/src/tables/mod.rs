@@ -7,6 +7,7 @@ pub mod failure;
 pub mod identifier;
 pub mod import;
 pub mod node;
+pub mod outbox;
 pub mod password;
 pub mod revocation;
 pub mod session;
@@ -27,6 +28,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("identifier", identifier::STATEMENTS),
         ("import", import::STATEMENTS),
         ("node", node::STATEMENTS),
+        ("outbox", outbox::STATEMENTS),
         ("password", password::STATEMENTS),
         ("revocation", revocation::STATEMENTS),
         ("session", session::STATEMENTS),

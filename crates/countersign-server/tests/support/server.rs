@@ -140,6 +140,7 @@ impl TestApp {
     async fn build(data_dir: Arc<TempDir>, config: Config, clock: Clock) -> Self {
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
+            mirrored: dialects::mirror::mirrored(&config),
             dialects_want_client_sha256: dialects::want_client_sha256(&config),
             config,
             master_secret: Some(MASTER_SECRET.to_owned().into()),
