@@ -36,6 +36,10 @@ impl Pair {
 
     /// Waits until both can be nudged.
     async fn are_there(&self) {
+        for node in [&self.first, &self.second] {
+            let redis = node.app.redis.as_ref().expect("there is one");
+            redis.is_up().wait_for(|is_up| *is_up).await.expect("the app is there");
+        }
         let channel = self.first.app.redis.as_ref().expect("there is one").channel();
         until("two subscriptions", async || {
             let (_, listeners): (String, i64) =

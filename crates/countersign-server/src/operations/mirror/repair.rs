@@ -4,7 +4,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
-use futures::{FutureExt as _, StreamExt as _, stream};
+use futures::FutureExt as _;
+use futures::future::join_all;
 use parking_lot::Mutex;
 use redis::cmd;
 use tokio::sync::Notify;
@@ -75,12 +76,15 @@ impl App {
 
     pub(super) async fn check_copies(&self, redis: &Redis) {
         loop {
-            let sessions = self.mirrors.looks.next().await;
-            let looks = sessions.iter().map(|id| self.check_copy(redis, id));
-            let mut looks = stream::iter(looks).buffer_unordered(AT_A_TIME);
-            while let Some(looked) = looks.next().await {
-                if let Err(error) = looked {
-                    tracing::warn!(%error, "cannot look whether a token's copy is there");
+            for sessions in self.mirrors.looks.next().await.chunks(AT_A_TIME) {
+                let mut looks = Vec::new();
+                for session_id in sessions {
+                    looks.push(self.check_copy(redis, session_id));
+                }
+                for looked in join_all(looks).await {
+                    if let Err(error) = looked {
+                        tracing::warn!(%error, "cannot look whether a token's copy is there");
+                    }
                 }
             }
         }

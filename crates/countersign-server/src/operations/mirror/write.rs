@@ -81,12 +81,13 @@ impl App {
             let users: Vec<_> = due.iter().map(|entry| entry.user_id.clone()).collect();
             let (started, marks) = (self.clock.monotonic(), self.mirrors.waiting.marks());
             let claimed = self.write("outbox_claim", (due, now), claim).await?;
-            let writes =
-                claimed.iter().map(|claimed| self.write_copy(redis, mirror, claimed, started));
+            let mut writes = Vec::new();
+            for claimed in &claimed {
+                writes.push(self.write_copy(redis, mirror, claimed, started));
+            }
+            let written = join_all(writes).await;
             let mut tried = Tried::default();
-            for (is_written, Claimed { entry, .. }) in
-                join_all(writes).await.into_iter().zip(claimed)
-            {
+            for (is_written, Claimed { entry, .. }) in written.into_iter().zip(claimed) {
                 if is_written { &mut tried.written } else { &mut tried.failed }.push(entry);
             }
             // Who waits for one that failed, or that another node has, need not wait longer.
