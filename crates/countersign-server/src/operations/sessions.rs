@@ -24,10 +24,33 @@ impl App {
         user: &User,
         (terms, device): (&Terms, Option<&str>),
     ) -> Result<Session, DbError> {
+        let session = self.new_session(caller, &user.id, (terms, device));
+        self.make_room(tx, caller, &user.id, terms).await?;
+        self.put_session(tx, &session).await?;
+        Ok(session)
+    }
+
+    /// Writes a session that is not in the table yet.
+    pub(super) async fn put_session(
+        &self,
+        tx: &mut Tx<'_>,
+        session: &Session,
+    ) -> Result<(), DbError> {
+        session::insert(tx, session).await?;
+        self.mark_copy(tx, (&session.channel, &session.user_id), session.started_at).await
+    }
+
+    /// A session that is not in the table yet.
+    pub(super) fn new_session(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+        (terms, device): (&Terms, Option<&str>),
+    ) -> Session {
         let now = caller.now;
-        let session = Session {
+        Session {
             id: self.entropy.uuid(now).to_string(),
-            user_id: user.id.clone(),
+            user_id: user_id.to_owned(),
             channel: terms.channel.clone(),
             amr: "pwd".to_owned(),
             started_at: now,
@@ -40,15 +63,11 @@ impl App {
             agent: caller.agent.clone(),
             device: device.map(|device| shorten(device, DEVICE_LENGTH)),
             ended: None,
-        };
-        self.make_room(tx, caller, &user.id, terms).await?;
-        session::insert(tx, &session).await?;
-        self.mark_copy(tx, (&session.channel, &user.id), now).await?;
-        Ok(session)
+        }
     }
 
     /// Ends what a login through these terms leaves no room for.
-    async fn make_room(
+    pub(super) async fn make_room(
         &self,
         tx: &mut Tx<'_>,
         caller: &Caller,
