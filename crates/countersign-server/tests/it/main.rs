@@ -22,6 +22,7 @@ mod identifiers;
 mod limits;
 mod logout;
 mod main_job;
+mod mirror;
 mod password_forms;
 mod passwords;
 mod races;

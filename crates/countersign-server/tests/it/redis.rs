@@ -161,13 +161,7 @@ on_each_database! {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_cluster_carries_nudges_and_counts() {
-    let Some(redis) = TestRedis::with(&["--cluster-enabled", "yes"]).await else { return };
-    redis.ask::<()>(cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(0).arg(16383)).await;
-    until("a cluster", async || {
-        let info: String = redis.ask(cmd("CLUSTER").arg("INFO")).await;
-        info.contains("cluster_state:ok")
-    })
-    .await;
+    let Some(redis) = TestRedis::cluster().await else { return };
     let pair = Pair::on(Kind::Sqlite, redis, "redis+cluster").await.expect("SQLite is there");
     pair.are_there().await;
     pair.a_logout_is_heard("alice").await;

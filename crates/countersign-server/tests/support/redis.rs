@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, cmd};
+use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
 
 /// A running `redis-server` that keeps nothing on disk.
@@ -24,8 +25,20 @@ impl TestRedis {
         Self::with(&[]).await
     }
 
+    /// A cluster of one server.
+    pub(crate) async fn cluster() -> Option<Self> {
+        let redis = Self::with(&["--cluster-enabled", "yes"]).await?;
+        redis.ask::<()>(cmd("CLUSTER").arg("ADDSLOTSRANGE").arg(0).arg(16383)).await;
+        until("a cluster", async || {
+            let info: String = redis.ask(cmd("CLUSTER").arg("INFO")).await;
+            info.contains("cluster_state:ok")
+        })
+        .await;
+        Some(redis)
+    }
+
     /// One with these options beside the usual ones.
-    pub(crate) async fn with(options: &[&str]) -> Option<Self> {
+    async fn with(options: &[&str]) -> Option<Self> {
         if std::env::var_os("COUNTERSIGN_TEST_REDIS").is_none() {
             eprintln!("skipped: COUNTERSIGN_TEST_REDIS is not set");
             return None;
@@ -50,6 +63,22 @@ impl TestRedis {
             process.kill().expect("it can be killed");
             process.wait().expect("it ends");
         }
+    }
+
+    /// Stops it in its tracks: connections stay open, and nothing answers.
+    pub(crate) fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets it go on where it stopped.
+    pub(crate) fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let process = self.process.as_ref().expect("it runs");
+        let process = Pid::from_child(process);
+        rustix::process::kill_process(process, signal).expect("it can be signalled");
     }
 
     /// Starts it again, empty, on the same port.
