@@ -51,6 +51,7 @@ async fn wanting(server: &TestApp) -> App {
         dialects_access_ttl: std::time::Duration::ZERO,
         dialects_want_client_sha256: true,
         mirrored: Vec::new(),
+        shapes: server.app.shapes,
         command: false,
     };
     App::build(setup).await.expect("the app starts").0
