@@ -32,6 +32,7 @@ use crate::db::DbError;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::http::dialects;
+use crate::identifier::Shapes;
 use crate::operations::Caller;
 use crate::operations::moving::MoveError;
 use crate::secrets;
@@ -211,10 +212,16 @@ impl Settings {
         Ok(Config::load(self.config.as_deref(), config::environment(), &flags, &names)?)
     }
 
+    /// What is a phone number here.
+    fn shapes(&self) -> Result<Shapes, Failure> {
+        Ok(dialects::shapes(&self.load(Overrides::default())?))
+    }
+
     async fn build(&self, config: Config, command: bool) -> Result<(App, Notices), Failure> {
         let master_secret = std::env::var(secrets::VARIABLE).ok().map(SecretString::from);
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
+            shapes: dialects::shapes(&config),
             dialects_want_client_sha256: dialects::want_client_sha256(&config),
             config,
             master_secret,

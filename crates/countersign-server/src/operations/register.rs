@@ -51,12 +51,28 @@ impl App {
         policy: Option<&Policy>,
         registration: Registration,
     ) -> Result<(User, Session)> {
-        if self.config.registration.mode != RegistrationMode::Open {
-            return Err(Error::RegistrationClosed);
-        }
+        self.check_open()?;
         let (user, session) =
             self.create(caller, Some(terms.clone()), (policy, PLAIN), registration).await?;
         Ok((user, session.ok_or(Error::Internal("a registration without its session"))?))
+    }
+
+    /// Makes an account for whoever asks, who will log in next.
+    pub async fn sign_up(
+        &self,
+        caller: &Caller,
+        policy: Option<&Policy>,
+        registration: Registration,
+    ) -> Result<User> {
+        self.check_open()?;
+        Ok(self.create(caller, None, (policy, PLAIN), registration).await?.0)
+    }
+
+    fn check_open(&self) -> Result<()> {
+        match self.config.registration.mode {
+            RegistrationMode::Open => Ok(()),
+            RegistrationMode::Invite | RegistrationMode::Closed => Err(Error::RegistrationClosed),
+        }
     }
 
     /// Makes an account as the operator, for clients that present the password in this way.
