@@ -9,6 +9,7 @@ use countersign::{EndReason, VerifyError};
 use crate::db::{AsDbError, DbError};
 use crate::identifier::InvalidIdentifier;
 use crate::password::{InvalidPassword, Overloaded};
+use crate::tables::user::User;
 
 /// The result of an operation.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -16,9 +17,10 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// Why an operation was refused or failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Unknown user, wrong password, disabled user or user without password: nobody is told which.
+    /// Unknown user, wrong password, disabled user or user without password. The native API tells
+    /// nobody which; the clients of some dialects have always been told.
     #[error("the identifier or the password is wrong")]
-    InvalidCredentials,
+    InvalidCredentials(Half),
     /// A token that does not verify, is over, or cannot be judged now.
     #[error(transparent)]
     Refused(#[from] Refusal),
@@ -67,6 +69,15 @@ pub enum Error {
     Internal(&'static str),
 }
 
+/// The half of the credentials that was wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Half {
+    /// Nobody who may log in has the identifier.
+    Identifier,
+    /// Somebody has it, with another password or with none.
+    Password,
+}
+
 /// Why a token is not good.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
@@ -106,6 +117,14 @@ impl Error {
     /// An identifier that came in the member `field` and cannot be accepted.
     pub fn identifier(field: &'static str, invalid: InvalidIdentifier) -> Self {
         Self::Invalid { field, reason: invalid.reason(), message: invalid.to_string().into() }
+    }
+
+    /// A proof that failed; a disabled user is as one who does not exist.
+    pub fn invalid_credentials(user: Option<&User>) -> Self {
+        Self::InvalidCredentials(match user {
+            Some(user) if user.is_active() => Half::Password,
+            _ => Half::Identifier,
+        })
     }
 
     /// A password that came in the member `field` and cannot be accepted.

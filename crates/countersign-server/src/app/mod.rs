@@ -66,6 +66,9 @@ pub struct Parts {
     pub(crate) turns: Turns,
     pub(crate) numbers: Numbers,
     pub(crate) uses: Uses,
+    /// Whether a right password, as it was typed, is also stored in the form of clients that
+    /// send its SHA-256.
+    pub(crate) wants_client_sha256: bool,
     pub(crate) audit: Audit,
 }
 
@@ -83,6 +86,7 @@ impl App {
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
         let Opened { db, master, previous, notices } = open(&setup).await?;
         let Setup { config, clock, entropy, command, dialects_access_ttl, .. } = setup;
+        let wants_client_sha256 = setup.dialects_want_client_sha256;
         let now = clock.now();
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
         let id = entropy.uuid(now).to_string();
@@ -110,6 +114,7 @@ impl App {
             turns: Turns::default(),
             numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
             uses: Uses::default(),
+            wants_client_sha256,
             config,
             clock,
             entropy,
@@ -131,6 +136,7 @@ impl App {
             channel: NATIVE.to_owned(),
             idle_ttl: sessions.refresh_ttl,
             absolute_ttl: sessions.absolute_ttl,
+            single: false,
         }
     }
 

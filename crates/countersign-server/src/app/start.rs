@@ -28,6 +28,8 @@ pub struct Setup {
     pub entropy: Entropy,
     /// The longest life that an access token of a dialect may have; zero without dialects.
     pub dialects_access_ttl: Duration,
+    /// Whether a dialect's clients send the SHA-256 of passwords.
+    pub dialects_want_client_sha256: bool,
     /// Whether this is a command that runs beside servers, and takes of everything as little as it
     /// needs.
     pub command: bool,

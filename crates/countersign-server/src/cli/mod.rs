@@ -195,6 +195,7 @@ impl Settings {
         let master_secret = std::env::var(secrets::VARIABLE).ok().map(SecretString::from);
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
+            dialects_want_client_sha256: dialects::want_client_sha256(&config),
             config,
             master_secret,
             clock: Clock::System,

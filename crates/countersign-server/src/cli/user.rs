@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::http::native::answer::UserAnswer;
 use crate::identifier::{DisplayName, Identifier, Kind};
 use crate::operations::accounts::Profile;
+use crate::operations::credentials::Presented;
 use crate::operations::register::Registration;
 use crate::operations::roles::parse_roles;
 use crate::tables::identifier::StoredIdentifier;
@@ -64,6 +65,10 @@ pub(super) struct Create {
     /// Give a role; may be repeated.
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<String>,
+    /// Store the password as clients need it that send its SHA-256, and for these only. Any
+    /// password will do, as at such a client.
+    #[arg(long)]
+    client_sha256: bool,
 }
 
 /// What the user is found by; at least one.
@@ -72,6 +77,7 @@ pub(super) struct Create {
 struct Identifiers {
     #[arg(long)]
     email: Option<String>,
+    /// One with an `@` is an e-mail address, as everywhere.
     #[arg(long)]
     username: Option<String>,
     /// In international form: +15550100.
@@ -107,10 +113,11 @@ impl User {
 
 impl Create {
     async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        let presented = if self.client_sha256 { Presented::ClientSha256 } else { Presented::Typed };
         let registration = self.parse()?;
         let profile = settings
             .with_app(async |app, caller| {
-                let user = app.create_user(caller, registration).await?;
+                let user = app.create_user(caller, presented, registration).await?;
                 Ok(app.profile(user).await?)
             })
             .await?;
@@ -119,7 +126,7 @@ impl Create {
 
     /// Asks for the password last, when all the rest is known to be good.
     fn parse(self) -> Result<Registration, Failure> {
-        let Self { identifiers, name, admin, mut roles } = self;
+        let Self { identifiers, name, admin, mut roles, client_sha256: _ } = self;
         if admin {
             roles.insert(0, user::User::ADMIN.to_owned());
         }
@@ -137,8 +144,11 @@ impl Identifiers {
         let given =
             [(Kind::Email, self.email), (Kind::Username, self.username), (Kind::Phone, self.phone)];
         let parse = |(kind, value): (Kind, String)| {
-            Identifier::parse_as(kind, &value)
-                .map_err(|invalid| Error::identifier(kind.as_str(), invalid))
+            let parsed = match kind {
+                Kind::Username => Identifier::parse(&value),
+                Kind::Email | Kind::Phone => Identifier::parse_as(kind, &value),
+            };
+            parsed.map_err(|invalid| Error::identifier(kind.as_str(), invalid))
         };
         given.into_iter().filter_map(|(kind, value)| Some((kind, value?))).map(parse).collect()
     }

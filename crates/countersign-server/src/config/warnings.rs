@@ -1,7 +1,7 @@
 //! What a configuration allows that its operator should know of.
 
-use super::Config;
 use super::weak::weakness;
+use super::{Config, SigningSecret};
 
 impl Config {
     /// Sentences for the log and for `doctor`, each beginning with its key.
@@ -14,9 +14,12 @@ impl Config {
                     "dialects.{name}.allow_weak_secret: whoever guesses the secret can make tokens of any user"
                 ));
             }
-            if dialect.legacy_secret.is_some() {
+            let weak = |secret: &&SigningSecret| weakness(secret.expose()).is_some();
+            if dialect.legacy_secret.as_ref().filter(weak).is_some()
+                && let Some(until) = dialect.legacy_tokens_until
+            {
                 warnings.push(format!(
-                    "dialects.{name}.legacy_secret: this version does not take the old system's tokens"
+                    "dialects.{name}.legacy_secret: until {until} whoever guesses it can make tokens of any user who was imported"
                 ));
             }
         }

@@ -35,6 +35,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("17_events_user.sql"),
     migration!("18_failures.sql"),
     migration!("19_failures_last.sql"),
+    migration!("20_imports.sql"),
 ];
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => Self::from(refusal),
-            Error::InvalidCredentials => Self::new(
+            Error::InvalidCredentials(_) => Self::new(
                 StatusCode::UNAUTHORIZED,
                 "invalid_credentials",
                 "The identifier or the password is wrong.",

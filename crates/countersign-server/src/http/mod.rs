@@ -7,6 +7,7 @@ pub mod cookies;
 pub mod csrf;
 pub mod dialects;
 pub mod error;
+pub mod fields;
 pub mod identity;
 pub mod json;
 pub mod layers;

@@ -3,6 +3,7 @@
 use countersign::EndReason;
 use futures::FutureExt as _;
 
+use super::credentials::Presented;
 use super::{Caller, record::Record};
 use crate::app::App;
 use crate::db::Tx;
@@ -12,7 +13,7 @@ use crate::password::Password;
 use crate::tables::identifier::{self, StoredIdentifier};
 use crate::tables::revocation::Subject;
 use crate::tables::user::{self, User};
-use crate::tables::{password, session};
+use crate::tables::{import, password, session};
 
 /// A user with what they are found by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,7 +169,9 @@ impl App {
     /// Deletes the account of a user who proves to be them.
     pub async fn delete_own(&self, caller: &Caller, user_id: &str, password: String) -> Result<()> {
         let user = self.user(user_id).await?;
-        let password = Password::parse(password).map_err(|_| Error::InvalidCredentials)?;
+        let password =
+            Password::parse(password).map_err(|_| Error::invalid_credentials(Some(&user)))?;
+        let password = (Presented::Typed, password);
         self.prove(caller, "user_delete", (&user.id, Some(&user)), password).await?;
         self.delete_user(caller, user_id).await
     }
@@ -190,6 +193,7 @@ async fn delete(tx: &mut Tx<'_>, app: &App, (caller, user_id): (&Caller, &str)) 
     let ended = app.end_sessions(tx, caller, user_id, (None, EndReason::Deleted)).await?;
     identifier::delete_of_user(tx, user_id).await?;
     password::delete_of_user(tx, user_id).await?;
+    import::delete_of_user(tx, user_id).await?;
     user::delete(tx, user_id).await?;
     let record = Record::of("user_deleted").user(user_id).times(ended);
     Ok(app.record(tx, caller, record).await?)

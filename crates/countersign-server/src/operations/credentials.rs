@@ -4,50 +4,122 @@ use super::{Caller, throttle::Attempt};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::password::{Password, Verdict};
-use crate::tables::password::{self, PLAIN};
+use crate::tables::password::{self, CLIENT_SHA256, PLAIN, StoredPassword};
 use crate::tables::user::User;
+
+/// How a client presents a password.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presented {
+    /// As it was typed.
+    #[default]
+    Typed,
+    /// As the SHA-256 of what was typed, in lower-case hexadecimal.
+    ClientSha256,
+}
 
 /// A password that was right.
 pub struct Proof {
     /// The account whose failures success forgets.
     pub attempt: Attempt,
-    /// The hash that was there, and the one to put in its place.
-    pub upgrade: Option<(String, String)>,
+    tried: Tried,
+    upgrade: bool,
+    /// The password as it was typed, where it is known to be the user's to the last octet and
+    /// there is no [`CLIENT_SHA256`] of it.
+    typed: Option<Password>,
+}
+
+/// Hashes to write in the change that a right password leads to.
+#[derive(Default)]
+pub struct Renewal {
+    /// The form, the hash that was there, and the one to put in its place.
+    pub upgrade: Option<(&'static str, String, String)>,
+    /// The hash of the form [`CLIENT_SHA256`], which the user lacks.
+    pub client_sha256: Option<String>,
+}
+
+/// What is hashed, and the stored hash to compare it with.
+struct Tried {
+    form: &'static str,
+    password: Password,
+    hash: Option<String>,
+}
+
+impl Tried {
+    /// Who has only the form that clients hash for can be proved with what was typed, since the
+    /// server can hash as such a client does; the other way round there is nothing to compare with.
+    fn of(presented: Presented, password: Password, stored: &[StoredPassword]) -> Self {
+        let hash = |form: &str| find(stored, form).map(|stored| stored.hash.clone());
+        match (presented, hash(PLAIN), hash(CLIENT_SHA256)) {
+            (Presented::ClientSha256, _, hash) => Self { form: CLIENT_SHA256, password, hash },
+            (Presented::Typed, None, Some(hash)) => {
+                let password = password.client_sha256();
+                Self { form: CLIENT_SHA256, password, hash: Some(hash) }
+            }
+            (Presented::Typed, hash, _) => Self { form: PLAIN, password, hash },
+        }
+    }
+
+    /// Why it was wrong for a user who exists.
+    fn reason(&self, stored: &[StoredPassword]) -> &'static str {
+        if self.form == CLIENT_SHA256 && self.hash.is_none() && find(stored, PLAIN).is_some() {
+            "needs_client_sha256"
+        } else {
+            "wrong_password"
+        }
+    }
+}
+
+fn find<'a>(stored: &'a [StoredPassword], form: &str) -> Option<&'a StoredPassword> {
+    stored.iter().find(|stored| stored.form == form)
 }
 
 impl App {
-    /// Checks the password of a user who may not exist; refuses all that is wrong alike, after the
-    /// same work. `account` is what failures are counted under.
+    /// Checks the password of a user who may not exist; refuses all that is wrong after the same
+    /// work. `account` is what failures are counted under.
     pub(super) async fn prove(
         &self,
         caller: &Caller,
         kind: &'static str,
         (account, user): (&str, Option<&User>),
-        password: Password,
+        (presented, password): (Presented, Password),
     ) -> Result<Proof> {
         let attempt = self.attempt(account, caller);
         let _turn = self.turns.take(attempt.account()).await;
         self.throttle(&attempt, caller.now).await?;
         let stored = match user {
-            Some(user) => password::find(&self.db, &user.id, PLAIN).await?,
-            None => None,
+            Some(user) => password::of_user(&self.db, &user.id).await?,
+            None => Vec::new(),
         };
-        let address = caller.lane_address();
-        let verdict = self.lane.verify(password.clone(), stored.clone(), address).await?;
+        let tried = Tried::of(presented, password.clone(), &stored);
+        let (sent, hash) = (tried.password.clone(), tried.hash.clone());
+        let verdict = self.lane.verify(sent, hash, caller.lane_address()).await?;
         let reason = match (verdict, user) {
-            (Verdict::Right { upgrade }, Some(user)) if user.is_active() => {
-                let upgrade = match stored.filter(|_| upgrade) {
-                    Some(old) => Some((old, self.lane.hash(password, address).await?)),
-                    None => None,
-                };
-                return Ok(Proof { attempt, upgrade });
+            (Verdict::Right { upgrade, whole }, Some(user)) if user.is_active() => {
+                let lacks = presented == Presented::Typed && find(&stored, CLIENT_SHA256).is_none();
+                let typed = (whole && lacks).then_some(password);
+                return Ok(Proof { attempt, tried, upgrade, typed });
             }
             (Verdict::Right { .. }, _) => "disabled",
             (Verdict::Wrong, None) => "unknown_user",
-            (Verdict::Wrong, Some(_)) => "wrong_password",
+            (Verdict::Wrong, Some(_)) => tried.reason(&stored),
         };
         let user_id = user.map(|user| user.id.clone());
         self.count_failure(caller, attempt, (kind, reason), user_id).await?;
-        Err(Error::InvalidCredentials)
+        Err(Error::invalid_credentials(user))
+    }
+
+    /// Hashes anew what is not stored as it would be today.
+    pub(super) async fn renew(&self, caller: &Caller, proof: &Proof) -> Result<Renewal> {
+        let mut renewal = Renewal::default();
+        let Proof { tried: Tried { form, password, hash }, upgrade, typed, .. } = proof;
+        if let Some(old) = hash.clone().filter(|_| *upgrade) {
+            let new = self.lane.hash(password.clone(), caller.lane_address()).await?;
+            renewal.upgrade = Some((*form, old, new));
+        }
+        if let Some(typed) = typed.as_ref().filter(|_| self.wants_client_sha256) {
+            let hash = self.lane.hash(typed.client_sha256(), caller.lane_address()).await?;
+            renewal.client_sha256 = Some(hash);
+        }
+        Ok(renewal)
     }
 }

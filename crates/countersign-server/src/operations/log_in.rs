@@ -2,17 +2,18 @@
 
 use futures::FutureExt as _;
 
-use super::credentials::Proof;
+use super::credentials::{Presented, Proof, Renewal};
 use super::record::Record;
 use super::{Caller, Terms};
 use crate::app::App;
-use crate::db::DbError;
-use crate::error::{Error, Result};
+use crate::clock::Time;
+use crate::db::{DbError, Tx};
+use crate::error::{Error, Half, Result};
 use crate::identifier::Identifier;
 use crate::password::Password;
+use crate::tables::password::{self, CLIENT_SHA256};
 use crate::tables::session::Session;
-use crate::tables::user::User;
-use crate::tables::{password, user};
+use crate::tables::user::{self, User};
 
 /// What a client sends to log in.
 pub struct LogIn {
@@ -20,6 +21,8 @@ pub struct LogIn {
     pub identifier: String,
     /// The password, as it was sent.
     pub password: String,
+    /// What was sent as the password.
+    pub presented: Presented,
     /// What the client calls the device.
     pub device: Option<String>,
 }
@@ -28,12 +31,13 @@ impl App {
     /// Begins a session for whoever proves to be the user.
     ///
     /// An identifier that nobody can have, an unknown one, a wrong password, a disabled user and a
-    /// user without a password are refused alike, after the same work.
+    /// user without a password are refused alike, after the same work; only the error's
+    /// [`Half`] differs.
     pub async fn log_in(
         &self,
         caller: &Caller,
         terms: &Terms,
-        LogIn { identifier, password, device }: LogIn,
+        LogIn { identifier, password, presented, device }: LogIn,
     ) -> Result<(User, Session)> {
         // What is no identifier is nobody's: it takes the way of an unknown one.
         let (account, user) = match Identifier::parse(&identifier) {
@@ -44,10 +48,13 @@ impl App {
             Err(_) => (format!("\0{identifier}"), None),
         };
         // What is no password is nobody's, whoever the user is.
-        let password = Password::parse(password).map_err(|_| Error::InvalidCredentials)?;
-        let proof = self.prove(caller, "login", (&account, user.as_ref()), password).await?;
-        let user = user.ok_or(Error::InvalidCredentials)?;
-        self.begin(caller, terms, (user, device), proof).await
+        let password =
+            Password::parse(password).map_err(|_| Error::invalid_credentials(user.as_ref()))?;
+        let presented = (presented, password);
+        let proof = self.prove(caller, "login", (&account, user.as_ref()), presented).await?;
+        let renewal = self.renew(caller, &proof).await?;
+        let user = user.ok_or(Error::InvalidCredentials(Half::Identifier))?;
+        self.begin(caller, terms, (user, device), (proof, renewal)).await
     }
 
     async fn begin(
@@ -55,7 +62,7 @@ impl App {
         caller: &Caller,
         terms: &Terms,
         (user, device): (User, Option<String>),
-        proof: Proof,
+        proof: (Proof, Renewal),
     ) -> Result<(User, Session)> {
         let job = (caller.clone(), terms.clone(), user, device, proof);
         self.write("log_in", job, |tx, app, job| {
@@ -65,7 +72,7 @@ impl App {
                     return Err(Error::Conflict);
                 }
                 let user = user::find_in(tx, &user.id).await?.ok_or(Error::Conflict)?;
-                app.accept(tx, proof, &user).await?;
+                app.accept(tx, (&user, proof), caller.now).await?;
                 let session =
                     app.begin_session(tx, caller, &user, (terms, device.as_deref())).await?;
                 let record = Record::of("login").user(&user.id).session(&session.id);
@@ -77,17 +84,23 @@ impl App {
         .await
     }
 
-    /// What a right password does in the change that it leads to: failures are forgotten, and a
-    /// hash of yesterday's cost is replaced.
-    pub(super) async fn accept(
+    /// What a right password does in the change that it leads to: failures are forgotten, and
+    /// hashes are written as they would be today.
+    async fn accept(
         &self,
-        tx: &mut crate::db::Tx<'_>,
-        proof: &Proof,
-        user: &User,
+        tx: &mut Tx<'_>,
+        (user, (proof, renewal)): (&User, &(Proof, Renewal)),
+        now: Time,
     ) -> Result<(), DbError> {
         self.forget_failures(tx, &proof.attempt).await?;
-        if let Some((old, new)) = &proof.upgrade {
-            password::upgrade(tx, &user.id, old, new).await?;
+        if let Some((form, old, new)) = &renewal.upgrade {
+            password::upgrade(tx, &user.id, form, (old, new)).await?;
+        }
+        // Another login may have added it since this one read the hashes.
+        if let Some(hash) = &renewal.client_sha256
+            && password::find_in(tx, &user.id, CLIENT_SHA256).await?.is_none()
+        {
+            password::insert(tx, &user.id, (CLIENT_SHA256, hash), now).await?;
         }
         Ok(())
     }

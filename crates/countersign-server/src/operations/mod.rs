@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod credentials;
 pub mod keys;
+pub mod legacy;
 pub mod log_in;
 pub mod log_out;
 pub mod password;
@@ -59,4 +60,6 @@ pub struct Terms {
     pub idle_ttl: Duration,
     /// It is over so long after the login in any case.
     pub absolute_ttl: Duration,
+    /// Whether a login ends the user's other sessions of the same channel.
+    pub single: bool,
 }

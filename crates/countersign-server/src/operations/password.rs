@@ -5,19 +5,21 @@ use std::sync::Arc;
 use countersign::EndReason;
 use futures::FutureExt as _;
 
-use super::credentials::Proof;
+use super::credentials::{Presented, Proof};
 use super::{Caller, record::Record};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::password::{Password, Policy};
+use crate::tables::identifier;
+use crate::tables::password::{self, CLIENT_SHA256, PLAIN};
 use crate::tables::user::{self, User};
-use crate::tables::{identifier, password};
 
 struct Job {
     caller: Caller,
     user: User,
-    hash: String,
+    /// One of each form that the user has.
+    hashes: Vec<(&'static str, String)>,
     keep: Option<String>,
     proof: Option<Proof>,
 }
@@ -38,7 +40,8 @@ impl App {
         new: Password,
     ) -> Result<()> {
         let user = user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))?;
-        let current = Password::parse(current).map_err(|_| Error::InvalidCredentials)?;
+        let current =
+            Password::parse(current).map_err(|_| Error::invalid_credentials(Some(&user)))?;
         if current == new {
             return Err(Error::Invalid {
                 field: "new",
@@ -47,6 +50,7 @@ impl App {
             });
         }
         self.check_policy(&user, "new", &new).await?;
+        let current = (Presented::Typed, current);
         let proof = self.prove(caller, "password_change", (&user.id, Some(&user)), current).await?;
         self.put_password(caller, user, new, (Some(session_id.to_owned()), Some(proof))).await
     }
@@ -71,14 +75,35 @@ impl App {
         new: Password,
         (keep, proof): (Option<String>, Option<Proof>),
     ) -> Result<()> {
-        let hash = self.lane.hash(new, caller.lane_address()).await?;
-        let job = Job { caller: caller.clone(), user, hash, keep, proof };
+        let hashes = self.hash_in_forms_of(caller, &user, new).await?;
+        let job = Job { caller: caller.clone(), user, hashes, keep, proof };
         self.write("change_password", job, |tx, app, job| change(tx, app, job).boxed()).await
+    }
+
+    /// Hashes a new password in the forms that the user has, so that every client that could log
+    /// in before can do so again; as it was typed for a user without a password.
+    async fn hash_in_forms_of(
+        &self,
+        caller: &Caller,
+        user: &User,
+        new: Password,
+    ) -> Result<Vec<(&'static str, String)>> {
+        let stored = password::of_user(&self.db, &user.id).await?;
+        let has = |form: &str| stored.iter().any(|stored| stored.form == form);
+        let mut hashes = Vec::new();
+        if has(CLIENT_SHA256) {
+            let hash = self.lane.hash(new.client_sha256(), caller.lane_address()).await?;
+            hashes.push((CLIENT_SHA256, hash));
+        }
+        if has(PLAIN) || hashes.is_empty() {
+            hashes.push((PLAIN, self.lane.hash(new, caller.lane_address()).await?));
+        }
+        Ok(hashes)
     }
 }
 
 async fn change(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<()> {
-    let Job { caller, user, hash, keep, proof } = &*job;
+    let Job { caller, user, hashes, keep, proof } = &*job;
     // Whoever proved a password that was changed meanwhile proved nothing.
     let locked = match proof {
         Some(_) => user::bump_epoch_from(tx, user).await?,
@@ -90,7 +115,10 @@ async fn change(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<()> {
     if let Some(proof) = proof {
         app.forget_failures(tx, &proof.attempt).await?;
     }
-    password::replace(tx, &user.id, hash, caller.now).await?;
+    password::delete_of_user(tx, &user.id).await?;
+    for (form, hash) in hashes {
+        password::insert(tx, &user.id, (form, hash), caller.now).await?;
+    }
     let reason = EndReason::PasswordChanged;
     let ended = app.end_sessions(tx, caller, &user.id, (keep.as_deref(), reason)).await?;
     let record = Record::of("password_changed").user(&user.id).times(ended);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 
+use super::credentials::Presented;
 use super::record::Record;
 use super::{Caller, Terms};
 use crate::app::App;
@@ -12,9 +13,10 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::identifier::Identifier;
 use crate::password::{Password, Policy};
+use crate::tables::identifier;
+use crate::tables::password::{self, CLIENT_SHA256, PLAIN};
 use crate::tables::session::Session;
 use crate::tables::user::{self, User};
-use crate::tables::{identifier, password};
 
 /// A person's account to be.
 pub struct Registration {
@@ -32,7 +34,7 @@ struct Job {
     caller: Caller,
     user: User,
     identifiers: Vec<Identifier>,
-    hash: String,
+    password: (&'static str, String),
     terms: Option<Terms>,
 }
 
@@ -49,21 +51,32 @@ impl App {
             return Err(Error::RegistrationClosed);
         }
         let (user, session) =
-            self.create(caller, Some(terms.clone()), policy, registration).await?;
+            self.create(caller, Some(terms.clone()), (policy, PLAIN), registration).await?;
         Ok((user, session.ok_or(Error::Internal("a registration without its session"))?))
     }
 
-    /// Makes an account as the operator.
-    pub async fn create_user(&self, caller: &Caller, registration: Registration) -> Result<User> {
+    /// Makes an account as the operator, for clients that present the password in this way.
+    ///
+    /// Where they hash it first the policy is not asked, as it could not be at such a client.
+    pub async fn create_user(
+        &self,
+        caller: &Caller,
+        presented: Presented,
+        registration: Registration,
+    ) -> Result<User> {
         let policy = self.policy();
-        Ok(self.create(caller, None, Some(&policy), registration).await?.0)
+        let (policy, form) = match presented {
+            Presented::Typed => (Some(&policy), PLAIN),
+            Presented::ClientSha256 => (None, CLIENT_SHA256),
+        };
+        Ok(self.create(caller, None, (policy, form), registration).await?.0)
     }
 
     async fn create(
         &self,
         caller: &Caller,
         terms: Option<Terms>,
-        policy: Option<&Policy>,
+        (policy, form): (Option<&Policy>, &'static str),
         Registration { identifiers, password, name, roles }: Registration,
     ) -> Result<(User, Option<Session>)> {
         let own = identifiers.iter().map(|identifier| &*identifier.value);
@@ -79,6 +92,7 @@ impl App {
                 return Err(Error::IdentifierTaken(identifier.kind.as_str()));
             }
         }
+        let password = if form == CLIENT_SHA256 { password.client_sha256() } else { password };
         let hash = self.lane.hash(password, caller.lane_address()).await?;
         let user = User {
             id: self.entropy.uuid(caller.now).to_string(),
@@ -91,7 +105,7 @@ impl App {
             disabled_at: None,
         };
         let first = identifiers.first().map_or("identifier", |identifier| identifier.kind.as_str());
-        let job = Job { caller: caller.clone(), user, identifiers, hash, terms };
+        let job = Job { caller: caller.clone(), user, identifiers, password: (form, hash), terms };
         let created = self.write("register", job, |tx, app, job| insert(tx, app, job).boxed());
         created.await.map_err(|error| match error {
             Error::Db(error) if error.is_unique() => Error::IdentifierTaken(first),
@@ -101,12 +115,12 @@ impl App {
 }
 
 async fn insert(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<(User, Option<Session>)> {
-    let Job { caller, user, identifiers, hash, terms } = &*job;
+    let Job { caller, user, identifiers, password: (form, hash), terms } = &*job;
     user::insert(tx, user).await?;
     for identifier in identifiers {
         identifier::insert(tx, &user.id, identifier, caller.now).await?;
     }
-    password::replace(tx, &user.id, hash, caller.now).await?;
+    password::insert(tx, &user.id, (form, hash), caller.now).await?;
     app.record(tx, caller, Record::of("user_created").user(&user.id)).await?;
     let Some(terms) = terms else { return Ok((user.clone(), None)) };
     user::log_in(tx, user, caller.now).await?;

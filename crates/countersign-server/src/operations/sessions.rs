@@ -41,16 +41,31 @@ impl App {
             device: device.map(|device| shorten(device, DEVICE_LENGTH)),
             ended: None,
         };
-        let live = session::live_of_user_in(tx, &user.id, now).await?;
-        let room = usize::try_from(self.config.sessions.max_per_user).unwrap_or(usize::MAX);
-        let too_many = (live.len() + 1).saturating_sub(room);
-        for oldest in &live[..too_many.min(live.len())] {
-            self.end_session(tx, caller, &oldest.id, EndReason::Limit).await?;
-            let record = Record::of("session_ended").because(EndReason::Limit.as_str());
-            self.record(tx, caller, record.user(&user.id).session(&oldest.id)).await?;
-        }
+        self.make_room(tx, caller, &user.id, terms).await?;
         session::insert(tx, &session).await?;
         Ok(session)
+    }
+
+    /// Ends what a login through these terms leaves no room for.
+    async fn make_room(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        user_id: &str,
+        terms: &Terms,
+    ) -> Result<(), DbError> {
+        let live = session::live_of_user_in(tx, user_id, caller.now).await?;
+        let room = usize::try_from(self.config.sessions.max_per_user).unwrap_or(usize::MAX);
+        let (mut over, rest): (Vec<_>, Vec<_>) =
+            live.into_iter().partition(|session| terms.single && session.channel == terms.channel);
+        let too_many = (rest.len() + 1).saturating_sub(room);
+        over.extend(rest.into_iter().take(too_many));
+        for session in over {
+            self.end_session(tx, caller, &session.id, EndReason::Limit).await?;
+            let record = Record::of("session_ended").because(EndReason::Limit.as_str());
+            self.record(tx, caller, record.user(user_id).session(&session.id)).await?;
+        }
+        Ok(())
     }
 
     /// Ends one session and revokes its tokens; false where it had ended.
@@ -96,7 +111,15 @@ impl App {
         reason: EndReason,
     ) -> Result<(), DbError> {
         let until = revocation::until(tx, caller.now, self.config.tokens.leeway).await?;
-        let revocation = Revocation { subject, reason, until };
+        self.announce(tx, Revocation { subject, reason, until }).await
+    }
+
+    /// Writes a revocation and tells the other nodes.
+    pub(super) async fn announce(
+        &self,
+        tx: &mut Tx<'_>,
+        revocation: Revocation,
+    ) -> Result<(), DbError> {
         revocation::insert(tx, &revocation).await?;
         self.node.announce(tx, &revocation).await
     }

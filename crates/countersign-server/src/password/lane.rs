@@ -67,6 +67,8 @@ pub enum Verdict {
     Right {
         /// Whether it should be hashed anew, since the stored hash was made otherwise than now.
         upgrade: bool,
+        /// Whether all of it was compared. Some other systems' hashes look at the beginning only.
+        whole: bool,
     },
     /// It is not, or there is nothing it could be right for.
     Wrong,
@@ -288,7 +290,9 @@ impl Task {
 fn verify(password: &Password, hash: Option<&str>, bench: &mut Bench<'_>) -> Verdict {
     let stored = hash.and_then(Stored::parse);
     match stored.map(|stored| (stored.matches(password, bench), stored)) {
-        Some((Ok(true), stored)) => Verdict::Right { upgrade: stored.is_outdated(bench.cost()) },
+        Some((Ok(true), stored)) => {
+            Verdict::Right { upgrade: stored.is_outdated(bench.cost()), whole: true }
+        }
         Some((Ok(false), _)) => Verdict::Wrong,
         Some((Err(_), _)) | None => {
             bench.waste(password.expose().as_bytes());

@@ -5,6 +5,7 @@ pub mod counter;
 pub mod event;
 pub mod failure;
 pub mod identifier;
+pub mod import;
 pub mod node;
 pub mod password;
 pub mod revocation;
@@ -24,6 +25,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("event", event::STATEMENTS),
         ("failure", failure::STATEMENTS),
         ("identifier", identifier::STATEMENTS),
+        ("import", import::STATEMENTS),
         ("node", node::STATEMENTS),
         ("password", password::STATEMENTS),
         ("revocation", revocation::STATEMENTS),

@@ -1,32 +1,70 @@
-//! Password hashes.
+//! Password hashes. A user has at most one of each form.
 
 use crate::clock::Time;
-use crate::db::{Db, DbError, Tx, params, sql};
+use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
 
 /// The form of a password that is hashed as it was typed.
 pub const PLAIN: &str = "plain";
 
+/// The form of a password whose client sends the SHA-256 of what was typed, in lower-case
+/// hexadecimal: that text is what is hashed.
+pub const CLIENT_SHA256: &str = "client_sha256";
+
+/// A hash with its form.
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoredPassword {
+    /// [`PLAIN`] or [`CLIENT_SHA256`].
+    pub form: String,
+    /// A PHC string, or what another system wrote.
+    pub hash: String,
+}
+
+impl FromRow for StoredPassword {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self { form: row.take()?, hash: row.take()? })
+    }
+}
+
 sql! {
+    OF_USER = "SELECT form, hash FROM passwords WHERE user_id = ?";
     FIND = "SELECT hash FROM passwords WHERE user_id = ? AND form = ?";
     INSERT = "INSERT INTO passwords (user_id, form, hash, changed_at) VALUES (?, ?, ?, ?)";
     UPGRADE = "UPDATE passwords SET hash = ? WHERE user_id = ? AND form = ? AND hash = ?";
     DELETE_OF_USER = "DELETE FROM passwords WHERE user_id = ?";
 }
 
-/// The user's hash of this form, a PHC string.
-pub async fn find(db: &Db, user_id: &str, form: &str) -> Result<Option<String>, DbError> {
-    db.find(FIND, &params![user_id, form]).await
+/// The user's hashes.
+pub async fn of_user(db: &Db, user_id: &str) -> Result<Vec<StoredPassword>, DbError> {
+    db.list(OF_USER, &params![user_id]).await
 }
 
-/// Sets the one password of a user, of whatever form those before were.
-pub async fn replace(tx: &mut Tx<'_>, user_id: &str, hash: &str, now: Time) -> Result<(), DbError> {
-    delete_of_user(tx, user_id).await?;
-    tx.execute(INSERT, &params![user_id, PLAIN, hash, now]).await.map(drop)
+/// The user's hash of this form, in a change that has locked the user.
+pub async fn find_in(
+    tx: &mut Tx<'_>,
+    user_id: &str,
+    form: &str,
+) -> Result<Option<String>, DbError> {
+    tx.find(FIND, &params![user_id, form]).await
+}
+
+/// Adds a hash; fails as a duplicate where the user has one of this form.
+pub async fn insert(
+    tx: &mut Tx<'_>,
+    user_id: &str,
+    (form, hash): (&str, &str),
+    now: Time,
+) -> Result<(), DbError> {
+    tx.execute(INSERT, &params![user_id, form, hash, now]).await.map(drop)
 }
 
 /// Puts a hash of today's cost in the place of `old`, if that is still there.
-pub async fn upgrade(tx: &mut Tx<'_>, user_id: &str, old: &str, new: &str) -> Result<(), DbError> {
-    tx.execute(UPGRADE, &params![new, user_id, PLAIN, old]).await.map(drop)
+pub async fn upgrade(
+    tx: &mut Tx<'_>,
+    user_id: &str,
+    form: &str,
+    (old, new): (&str, &str),
+) -> Result<(), DbError> {
+    tx.execute(UPGRADE, &params![new, user_id, form, old]).await.map(drop)
 }
 
 /// Removes all of a user.

@@ -43,6 +43,7 @@ async fn start_beside(server: &TestApp, config: Config, command: bool) -> App {
         clock: server.app.clock.clone(),
         entropy: Entropy::System,
         dialects_access_ttl: Duration::ZERO,
+        dialects_want_client_sha256: false,
         command,
     };
     App::build(setup).await.expect("the app starts").0

@@ -644,6 +644,7 @@ async fn mount(dialects: Vec<DialectConfig>) -> Result<(), String> {
     config.dialects = dialects;
     let setup = Setup {
         dialects_access_ttl: dialects::longest_access_ttl(&config),
+        dialects_want_client_sha256: dialects::want_client_sha256(&config),
         config,
         master_secret: None,
         clock: Clock::manual(START),

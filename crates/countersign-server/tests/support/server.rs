@@ -128,6 +128,7 @@ impl TestApp {
         config.database.url = Some(database.url.clone().into());
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
+            dialects_want_client_sha256: dialects::want_client_sha256(&config),
             config,
             master_secret: Some(MASTER_SECRET.to_owned().into()),
             clock,

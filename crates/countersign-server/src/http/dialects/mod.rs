@@ -2,20 +2,25 @@
 //! [`Definition`] here; nothing else knows which there are.
 
 pub mod auth_token;
+pub mod legacy;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
-use countersign::{Algorithm, Issuer, KeyError, KeyRing, Profile, SigningKey, Verifier};
+use countersign::{
+    Algorithm, Claims, Issuer, KeyError, KeyRing, Profile, SigningKey, Verified, Verifier,
+};
 use serde::Serialize;
 
+use self::legacy::{Legacy, LegacyTokens};
 use super::router::Route;
 use crate::app::App;
 use crate::clock::Time;
 use crate::config::{Config, DialectConfig, PasswordPolicy};
-use crate::error::Result;
-use crate::operations::Terms;
+use crate::error::{Refusal, Result};
+use crate::operations::credentials::Presented;
+use crate::operations::{Caller, Terms};
 use crate::password::Policy;
 
 /// How many good tokens each dialect's verifier remembers.
@@ -27,14 +32,23 @@ pub struct Definition {
     pub name: &'static str,
     /// How long its access tokens live unless the configuration says otherwise.
     pub access_ttl: Duration,
+    /// How long its refresh tokens live unless the configuration says otherwise, and its sessions
+    /// with them; `None` where it has no such tokens.
+    pub refresh_ttl: Option<Duration>,
+    /// Whether a user has one session at a time.
+    pub single: bool,
     /// What its tokens must carry.
     pub profile: Profile,
+    /// How the older system's tokens are read.
+    pub legacy: legacy::Rule,
+    /// What its clients send as a password.
+    pub presented: Presented,
     /// Its routes, without the prefix.
     pub routes: fn() -> Vec<Route<Dialect>>,
 }
 
 /// Every dialect there is.
-const DEFINITIONS: &[Definition] = &[auth_token::DEFINITION];
+static DEFINITIONS: [Definition; 1] = [auth_token::DEFINITION];
 
 /// The names of the dialects there are.
 pub fn names() -> Vec<&'static str> {
@@ -50,6 +64,12 @@ pub fn longest_access_ttl(config: &Config) -> Duration {
     config.dialects.iter().filter_map(ttl).max().unwrap_or_default()
 }
 
+/// Whether clients of a configured dialect send the SHA-256 of passwords.
+pub fn want_client_sha256(config: &Config) -> bool {
+    let presented = |dialect: &DialectConfig| Some(find(&dialect.name)?.presented);
+    config.dialects.iter().filter_map(presented).any(|it| it == Presented::ClientSha256)
+}
+
 fn find(name: &str) -> Option<&'static Definition> {
     DEFINITIONS.iter().find(|definition| definition.name == name)
 }
@@ -60,10 +80,33 @@ pub struct Dialect(Arc<Parts>);
 
 struct Parts {
     app: App,
+    config: DialectConfig,
     issuer: Issuer,
     verifier: Verifier,
+    legacy: Option<LegacyTokens>,
+    access_ttl: Duration,
     terms: Terms,
     policy: Option<Policy>,
+}
+
+/// A token that is good.
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    verified: Arc<Verified>,
+    /// What is known of it where the older system minted it.
+    pub legacy: Option<Legacy>,
+}
+
+impl Bearer {
+    /// What the token says.
+    pub fn claims(&self) -> &Claims {
+        &self.verified.claims
+    }
+
+    /// The session that the token belongs to; the older system's belong to none.
+    pub fn session_id(&self) -> Option<&str> {
+        self.claims().session_id()
+    }
 }
 
 impl Dialect {
@@ -72,9 +115,33 @@ impl Dialect {
         &self.0.app
     }
 
-    /// What verifies the dialect's tokens, and no others.
-    pub fn verifier(&self) -> &Verifier {
-        &self.0.verifier
+    /// What the operator set for the dialect.
+    pub fn config(&self) -> &DialectConfig {
+        &self.0.config
+    }
+
+    /// Checks a token of this dialect and of no other: one that was minted here, or, while the
+    /// configuration says so, by the older system.
+    pub async fn check(&self, token: &str, now: Time) -> Result<Bearer, Refusal> {
+        let Parts { app, verifier, legacy, .. } = &*self.0;
+        let refusal = match app.check_token_with(verifier, token, now) {
+            Ok(verified) => return Ok(Bearer { verified, legacy: None }),
+            Err(refusal) => refusal,
+        };
+        let (Some(tokens), Refusal::Invalid(_)) = (legacy, &refusal) else { return Err(refusal) };
+        let (verified, legacy) = tokens.check(app, token, now).await.ok_or(refusal)??;
+        Ok(Bearer { verified, legacy: Some(legacy) })
+    }
+
+    /// Ends the session of the token; of the older system's, only that token.
+    pub async fn log_out(&self, caller: &Caller, bearer: &Bearer) -> Result<()> {
+        let app = self.app();
+        match &bearer.legacy {
+            Some(Legacy { user, token_id, expires_at }) => {
+                app.log_out_legacy(caller, &user.id, (token_id, *expires_at)).await
+            }
+            None => app.log_out(caller, bearer.session_id().unwrap_or_default()).await,
+        }
     }
 
     /// How long the dialect's sessions live.
@@ -87,9 +154,14 @@ impl Dialect {
         self.0.policy.as_ref()
     }
 
-    /// When a token that is minted now expires.
+    /// How long the dialect's access tokens live.
+    pub fn access_ttl(&self) -> Duration {
+        self.0.access_ttl
+    }
+
+    /// When an access token that is minted now expires.
     pub fn expires_at(&self, now: Time) -> Time {
-        now.plus(self.0.terms.absolute_ttl)
+        now.plus(self.0.access_ttl)
     }
 
     /// Signs a token: HS256, header `{"alg":"HS256","typ":"JWT"}`.
@@ -149,18 +221,26 @@ fn mount_one(app: &App, config: &DialectConfig) -> Result<Mounted, MountError> {
     let definition = find(&config.name).ok_or_else(|| MountError::Unknown(config.name.clone()))?;
     let key = signing_key(app, config)
         .map_err(|problem| MountError::Secret { dialect: definition.name, problem })?;
+    let legacy = LegacyTokens::new(definition.name, &definition.legacy, config)
+        .map_err(|problem| MountError::Secret { dialect: definition.name, problem })?;
     let access_ttl = config.access_ttl.unwrap_or(definition.access_ttl);
+    let session_ttl = config.refresh_ttl.filter(|_| definition.refresh_ttl.is_some());
+    let session_ttl = session_ttl.or(definition.refresh_ttl).unwrap_or(access_ttl);
     let ring = KeyRing::new(vec![key.verifying_key()]);
     let state = Dialect(Arc::new(Parts {
         app: app.clone(),
+        config: config.clone(),
         issuer: Issuer::new(key),
         verifier: Verifier::new(definition.profile, ring)
             .leeway(app.config.tokens.leeway)
             .remember(REMEMBERED_TOKENS),
+        legacy,
+        access_ttl,
         terms: Terms {
             channel: definition.name.to_owned(),
-            idle_ttl: access_ttl,
-            absolute_ttl: access_ttl,
+            idle_ttl: session_ttl,
+            absolute_ttl: session_ttl,
+            single: definition.single,
         },
         policy: (config.password_policy == PasswordPolicy::Server).then(|| app.policy()),
     }));

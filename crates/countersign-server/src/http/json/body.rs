@@ -68,7 +68,7 @@ fn fault(error: &(dyn Error + 'static)) -> BodyFault {
 }
 
 /// Whether there is one `Content-Type`, and it is `application/json` with no parameter but UTF-8's.
-fn is_json(headers: &HeaderMap) -> bool {
+pub(in crate::http) fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(header::CONTENT_TYPE).iter();
     let (Some(value), None) = (values.next(), values.next()) else { return false };
     let Ok(text) = value.to_str() else { return false };

@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use super::problem::Problem;
 use super::server::{self, BodyFault};
 
+pub(super) use body::is_json;
 pub use body::{read_body, read_object, read_optional_object};
 pub use members::from_object;
 pub use object::parse_object;
@@ -97,11 +98,15 @@ impl Reason {
 }
 
 impl Malformed {
-    fn new(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn new(reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { field: None, reason, detail: detail.into() }
     }
 
-    fn of(field: impl Into<String>, reason: Reason, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(super) fn of(
+        field: impl Into<String>,
+        reason: Reason,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
         Self { field: Some(field.into()), reason, detail: detail.into() }
     }
 }

@@ -12,6 +12,7 @@ use crate::http::cookies::Cookie;
 use crate::http::json::Json;
 use crate::http::problem::Problem;
 use crate::operations::Caller;
+use crate::operations::credentials::Presented;
 use crate::operations::log_in::LogIn;
 
 /// What a person logs in with.
@@ -33,7 +34,7 @@ pub async fn post(
     app.check_login_origin(&headers)?;
     let replaced = Cookie::session_to_replace(&app, &headers)?;
     let device = device.map(|device| display_name("device", &device)).transpose()?;
-    let log_in = LogIn { identifier, password, device };
+    let log_in = LogIn { identifier, password, presented: Presented::Typed, device };
     let begun = app.log_in(&caller, &app.native_terms(), log_in).await?;
     if let Some(session_id) = replaced {
         app.log_out(&caller, &session_id).await?;

@@ -49,8 +49,8 @@ fn foreign(algorithm: Algorithm, version: Version, memory_kib: u32, text: &str) 
     hash.to_string()
 }
 
-const RIGHT: Verdict = Verdict::Right { upgrade: false };
-const OUTDATED: Verdict = Verdict::Right { upgrade: true };
+const RIGHT: Verdict = Verdict::Right { upgrade: false, whole: true };
+const OUTDATED: Verdict = Verdict::Right { upgrade: true, whole: true };
 
 #[tokio::test]
 async fn a_password_is_right_for_its_own_hash_and_for_no_other() {

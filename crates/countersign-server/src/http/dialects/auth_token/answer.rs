@@ -96,7 +96,9 @@ impl From<Error> for Fail {
             Error::RegistrationClosed => {
                 Self::new(StatusCode::FORBIDDEN, "Registration is closed.")
             }
-            Error::InvalidCredentials => Self::new(StatusCode::NOT_FOUND, "User does not exist."),
+            Error::InvalidCredentials(_) => {
+                Self::new(StatusCode::NOT_FOUND, "User does not exist.")
+            }
             Error::IdentifierTaken(_) => {
                 Self::new(StatusCode::ACCEPTED, "User already exists. Please Log in.")
             }

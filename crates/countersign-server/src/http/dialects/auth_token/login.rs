@@ -9,6 +9,7 @@ use super::body::Credentials;
 use super::token::mint;
 use crate::http::dialects::Dialect;
 use crate::operations::Caller;
+use crate::operations::credentials::Presented;
 use crate::operations::log_in::LogIn;
 
 /// Begins a session and answers its token.
@@ -17,7 +18,7 @@ pub async fn post(
     caller: Caller,
     Credentials { email, password }: Credentials,
 ) -> Result<Response, Fail> {
-    let log_in = LogIn { identifier: email, password, device: None };
+    let log_in = LogIn { identifier: email, password, presented: Presented::Typed, device: None };
     let begun = dialect
         .app()
         .log_in(&caller, dialect.terms(), log_in)

@@ -16,8 +16,7 @@ pub async fn post(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Fail> {
-    let verified = check(&dialect, &headers, caller.now, StatusCode::FORBIDDEN)?;
-    let session_id = verified.claims.session_id().unwrap_or_default();
-    dialect.app().log_out(&caller, session_id).await?;
+    let bearer = check(&dialect, &headers, caller.now, StatusCode::FORBIDDEN).await?;
+    dialect.log_out(&caller, &bearer).await?;
     Ok(Json(json!({ "status": "success", "message": "Successfully logged out." })))
 }

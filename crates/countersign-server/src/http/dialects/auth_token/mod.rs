@@ -15,12 +15,17 @@ use countersign::{ClaimType, Profile, Subject};
 use http::Method;
 
 use super::Definition;
+use super::legacy::Rule;
 use crate::http::router::Route;
+use crate::operations::credentials::Presented;
+use crate::operations::legacy::Owner;
 
 /// What the dialect is.
 pub const DEFINITION: Definition = Definition {
     name: "auth-token",
     access_ttl: Duration::from_hours(24),
+    refresh_ttl: None,
+    single: false,
     profile: Profile {
         typ: "JWT",
         required: &[
@@ -30,6 +35,16 @@ pub const DEFINITION: Definition = Definition {
         ],
         subject: Subject::Integer,
     },
+    legacy: Rule {
+        profile: Profile {
+            typ: "JWT",
+            required: &[("iat", ClaimType::Integer)],
+            subject: Subject::Integer,
+        },
+        owner: |claims| claims.subject_number().map(Owner::Number),
+        stamp: None,
+    },
+    presented: Presented::Typed,
     routes: || {
         vec![
             Route::new(Method::POST, "/auth/register", post(register::post)),

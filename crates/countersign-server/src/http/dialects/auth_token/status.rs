@@ -18,8 +18,8 @@ pub async fn get(
     caller: Caller,
     headers: HeaderMap,
 ) -> Result<Json<Value>, Fail> {
-    let verified = check(&dialect, &headers, caller.now, StatusCode::UNAUTHORIZED)?;
-    let number = verified.claims.subject_number().ok_or_else(invalid_token)?;
+    let bearer = check(&dialect, &headers, caller.now, StatusCode::UNAUTHORIZED).await?;
+    let number = bearer.claims().subject_number().ok_or_else(invalid_token)?;
     let app = dialect.app();
     let user = user::find_by_number(&app.db, number).await.map_err(Error::from)?;
     let user = user.filter(user::User::is_active).ok_or_else(invalid_token)?;

@@ -1,8 +1,5 @@
 //! The dialect's token: `sub` is the user's number.
 
-use std::sync::Arc;
-
-use countersign::Verified;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, StatusCode};
 use serde::Serialize;
@@ -10,7 +7,7 @@ use serde::Serialize;
 use super::answer::{Fail, unauthorized};
 use crate::clock::Time;
 use crate::error::Result;
-use crate::http::dialects::Dialect;
+use crate::http::dialects::{Bearer, Dialect};
 use crate::tables::session::Session;
 use crate::tables::user::User;
 
@@ -56,15 +53,15 @@ fn present(headers: &HeaderMap) -> Result<&str, Fail> {
 }
 
 /// Checks the token that the request carries; `missing` is the status of a request without one.
-pub(super) fn check(
+pub(super) async fn check(
     dialect: &Dialect,
     headers: &HeaderMap,
     now: Time,
     missing: StatusCode,
-) -> Result<Arc<Verified>, Fail> {
+) -> Result<Bearer, Fail> {
     let token = present(headers)?;
     if token.is_empty() {
         return Err(Fail::new(missing, "Provide a valid auth token."));
     }
-    Ok(dialect.app().check_token_with(dialect.verifier(), token, now)?)
+    Ok(dialect.check(token, now).await?)
 }

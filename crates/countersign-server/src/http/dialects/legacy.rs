@@ -1,0 +1,106 @@
+//! Tokens that the older system minted which a dialect takes the place of.
+
+use countersign::{Algorithm, Claims, KeyError, KeyRing, Profile, SigningKey, Verified, Verifier};
+use jiff::tz::TimeZone;
+use std::sync::Arc;
+
+use crate::app::App;
+use crate::clock::Time;
+use crate::config::DialectConfig;
+use crate::error::Refusal;
+use crate::operations::legacy::{LegacyToken, Owner, token_id};
+use crate::tables::user::User;
+
+/// How a dialect reads its older system's tokens.
+pub struct Rule {
+    /// What they carry.
+    pub profile: Profile,
+    /// Whose a token is; `None` where it does not say.
+    pub owner: fn(&Claims) -> Option<Owner>,
+    /// The login that a token belongs to, in the dialect whose older system took only the tokens
+    /// of a user's last one.
+    pub stamp: Option<fn(&Claims) -> Option<i64>>,
+}
+
+/// An older system's token that was accepted.
+#[derive(Clone, Debug)]
+pub struct Legacy {
+    /// Whose it is.
+    pub user: User,
+    /// What it is remembered by.
+    pub token_id: String,
+    /// When it is over.
+    pub expires_at: Time,
+}
+
+/// What verifies the older system's tokens, while that is configured.
+pub(super) struct LegacyTokens {
+    source: &'static str,
+    rule: &'static Rule,
+    verifier: Verifier,
+    until: Time,
+}
+
+impl LegacyTokens {
+    /// What the configuration says; `None` where it says nothing.
+    pub(super) fn new(
+        source: &'static str,
+        rule: &'static Rule,
+        config: &DialectConfig,
+    ) -> Result<Option<Self>, KeyError> {
+        let (Some(secret), Some(last)) = (&config.legacy_secret, config.legacy_tokens_until) else {
+            return Ok(None);
+        };
+        let key = SigningKey::from_weak_secret(Algorithm::Hs256, None, secret.expose())?;
+        let verifier = Verifier::new(rule.profile, KeyRing::new(vec![key.verifying_key()]));
+        let verifier = match &config.legacy_issuer {
+            Some(issuer) => verifier.issuer(issuer.as_str()),
+            None => verifier,
+        };
+        // The day counts whole, in UTC; a day beyond all calendars never ends.
+        let end = last.tomorrow().and_then(|day| day.to_zoned(TimeZone::UTC));
+        let until = end.map_or(Time(i64::MAX), |end| Time(end.timestamp().as_millisecond()));
+        Ok(Some(Self { source, rule, verifier, until }))
+    }
+
+    /// Checks a token that is not one of ours. `None` where it is not the older system's either, or
+    /// no longer taken.
+    pub(super) async fn check(
+        &self,
+        app: &App,
+        token: &str,
+        now: Time,
+    ) -> Option<Result<(Arc<Verified>, Legacy), Refusal>> {
+        use countersign::VerifyError as Invalid;
+        if now >= self.until {
+            return None;
+        }
+        match self.verifier.verify(token, now.seconds()) {
+            // Ours carry it: one that is refused as ours is not good by another way.
+            Ok(verified) if verified.claims.session_id().is_some() => None,
+            Ok(verified) => Some(self.admit(app, token, verified).await),
+            Err(Invalid::Expired) => Some(Err(Refusal::Invalid(Invalid::Expired))),
+            Err(_) => None,
+        }
+    }
+
+    async fn admit(
+        &self,
+        app: &App,
+        token: &str,
+        verified: Arc<Verified>,
+    ) -> Result<(Arc<Verified>, Legacy), Refusal> {
+        let claims = &verified.claims;
+        let missing = |name| Refusal::Invalid(countersign::VerifyError::MissingClaim { name });
+        let stamp = match self.rule.stamp {
+            Some(stamp) => Some(stamp(claims).ok_or_else(|| missing("login_time"))?),
+            None => None,
+        };
+        let id = token_id(claims.jwt_id(), token);
+        let owner = (self.rule.owner)(claims).ok_or_else(|| missing("sub"))?;
+        let presented = LegacyToken { source: self.source, owner, stamp, id: id.clone() };
+        let user = app.admit_legacy(&presented).await?;
+        let expires_at = Time::from_seconds(claims.expires_at());
+        Ok((verified, Legacy { user, token_id: id, expires_at }))
+    }
+}
