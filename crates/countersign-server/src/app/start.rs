@@ -50,6 +50,12 @@ pub enum StartError {
          give that one, or name it in master_secret_previous_file to change it"
     )]
     OtherMasterSecret,
+    /// Not everything has arrived here yet.
+    #[error(
+        "database.url: this database is the target of a `countersign move` that did not end; run \
+         that command again, which goes on where it was interrupted"
+    )]
+    UnfinishedMove,
     /// The hash lane.
     #[error("passwords: {0}")]
     Lane(#[from] LaneError),
@@ -88,6 +94,9 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
     let db = Db::connect(options).await?;
     let check = match db.schema().await?.version {
         0 => None,
+        _ if setting::find(&db, setting::MOVE).await?.is_some() => {
+            return Err(StartError::UnfinishedMove);
+        }
         _ => setting::find(&db, setting::MASTER_CHECK).await?,
     };
     let may_create = config.database_is_in_data_dir() && check.is_none();

@@ -7,10 +7,12 @@ mod events;
 mod key;
 mod logging;
 mod migrate;
+mod moving;
 mod output;
 mod prompt;
 mod serve;
 mod session;
+mod source;
 mod token;
 mod user;
 
@@ -30,6 +32,7 @@ use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::http::dialects;
 use crate::operations::Caller;
+use crate::operations::moving::MoveError;
 use crate::secrets;
 
 const EXIT_CODES: &str = "\
@@ -83,6 +86,8 @@ enum Command {
     Key(key::Key),
     /// Bring the database's schema up to date.
     Migrate(migrate::Migrate),
+    /// Move everything from one database to another.
+    Move(moving::Move),
     /// Show what happened lately, the latest first.
     Events(events::Events),
     /// Look into access tokens.
@@ -103,6 +108,7 @@ impl Command {
             Self::Session(session) => session.run(settings).await,
             Self::Key(key) => key.run(settings).await,
             Self::Migrate(migrate) => migrate.run(settings).await,
+            Self::Move(it) => it.run(settings).await,
             Self::Events(events) => events.run(settings).await,
             Self::Token(token) => token.run(settings).await,
             Self::Config(configuration) => configuration.run(settings),
@@ -129,6 +135,12 @@ enum Failure {
     /// The configuration is wrong, or what it names.
     #[error(transparent)]
     Start(#[from] StartError),
+    /// The arguments are wrong, or the variables that stand for them.
+    #[error("{0}")]
+    Arguments(String),
+    /// A move was refused or failed.
+    #[error(transparent)]
+    Move(#[from] MoveError),
     /// Nobody reads what the command writes.
     #[error("the reader of the output is gone")]
     Unread,
@@ -144,15 +156,15 @@ impl Failure {
         match self {
             // As for a program that the signal ends: not worth a word.
             Self::Unread => 0,
-            Self::Failed(_) | Self::Refused(_) | Self::Db(_) => 1,
-            Self::Config(_) => 2,
+            Self::Failed(_) | Self::Refused(_) | Self::Db(_) | Self::Move(_) => 1,
+            Self::Config(_) | Self::Arguments(_) => 2,
             Self::Start(error) => match error {
                 StartError::Db(DbError::Configuration(_))
                 | StartError::Secret(_)
                 | StartError::OtherMasterSecret
                 | StartError::Lane(_)
                 | StartError::Audit(_) => 2,
-                StartError::Db(_) | StartError::Operation(_) => 1,
+                StartError::Db(_) | StartError::UnfinishedMove | StartError::Operation(_) => 1,
             },
         }
     }

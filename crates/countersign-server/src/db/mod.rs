@@ -53,6 +53,8 @@ pub struct DbOptions {
     pub busy_timeout: Duration,
     /// How long a server may take over a list or a whole write; then its connection is closed.
     pub answer_timeout: Duration,
+    /// Whether every write is to be refused, and a SQLite file that is not there as well.
+    pub read_only: bool,
 }
 
 impl DbOptions {
@@ -63,6 +65,7 @@ impl DbOptions {
             max_connections: 10,
             busy_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(10),
+            read_only: false,
         }
     }
 }
@@ -74,6 +77,7 @@ impl fmt::Debug for DbOptions {
             .field("max_connections", &self.max_connections)
             .field("busy_timeout", &self.busy_timeout)
             .field("answer_timeout", &self.answer_timeout)
+            .field("read_only", &self.read_only)
             .finish_non_exhaustive()
     }
 }
@@ -101,7 +105,7 @@ impl fmt::Debug for Db {
 }
 
 impl Db {
-    /// Opens the database; a SQLite file is created where there is none.
+    /// Opens the database; a SQLite file is created where there is none, unless it is only read.
     ///
     /// # Errors
     /// [`DbError::Configuration`] when the URL is none of ours, [`DbError::Unavailable`] when

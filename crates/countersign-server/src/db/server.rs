@@ -53,8 +53,9 @@ impl Server {
         // A lock is waited for no longer than a connection; a node that died in a transaction
         // does not keep its locks.
         let settings = format!(
-            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED{}; \
              SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}",
+            access(options),
             options.busy_timeout.as_millis(),
             options.answer_timeout.as_millis(),
         );
@@ -79,9 +80,10 @@ impl Server {
         let connect = connect.charset("utf8mb4").collation("utf8mb4_bin");
         // Without STRICT_ALL_TABLES a text that is too long is cut and kept.
         let settings = format!(
-            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+            "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED{}; \
              SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
              SESSION innodb_lock_wait_timeout = {}",
+            access(options),
             options.busy_timeout.as_secs().max(1),
         );
         let pool = pool_options::<MySql>(MySqlPoolOptions::new(), options)
@@ -186,6 +188,11 @@ impl Server {
             Pool::MySql(pool) => pool.close().await,
         }
     }
+}
+
+/// What is added to the isolation level, in the words of both servers.
+fn access(options: &DbOptions) -> &'static str {
+    if options.read_only { ", READ ONLY" } else { "" }
 }
 
 fn pool_options<DB: Database>(pool: PoolOptions<DB>, options: &DbOptions) -> PoolOptions<DB> {

@@ -54,18 +54,26 @@ const fn walk(text: &str, out: &mut [u8]) -> usize {
         if byte == b'?' {
             assert!(!quoted, "a `?` inside a literal would be taken for a placeholder");
             number += 1;
-            assert!(number < 100, "a statement has at most 99 placeholders");
+            assert!(number < 1000, "a statement has at most 999 placeholders");
             written = put(out, written, b'$');
-            if number >= 10 {
-                written = put(out, written, b'0' + number / 10);
+            if number >= 100 {
+                written = put(out, written, digit(number / 100));
             }
-            written = put(out, written, b'0' + number % 10);
+            if number >= 10 {
+                written = put(out, written, digit(number / 10));
+            }
+            written = put(out, written, digit(number));
         } else {
             written = put(out, written, byte);
         }
         read += 1;
     }
     written
+}
+
+/// The last digit.
+const fn digit(number: u16) -> u8 {
+    b'0' + (number % 10).to_le_bytes()[0]
 }
 
 const fn put(out: &mut [u8], at: usize, byte: u8) -> usize {
@@ -104,5 +112,8 @@ mod tests {
         assert_eq!(sql!("SELECT 1").numbered(), "SELECT 1");
         let eleven = sql!("VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         assert_eq!(eleven.numbered(), "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
+        let text = const { str::from_utf8(&[b'?'; 121]) }.expect("ASCII");
+        let many = super::numbered::<{ 9 + 90 * 2 + 22 * 3 + 121 }>(text);
+        assert!(many.ends_with(b"$99$100$101$102$103$104$105$106$107$108$109$110$111$112$113$114$115$116$117$118$119$120$121"));
     }
 }

@@ -193,6 +193,13 @@ impl<T: FromValue> FromRow for T {
     }
 }
 
+/// All columns that are left, whatever they hold.
+impl FromRow for Vec<Value> {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(row.values.by_ref().collect())
+    }
+}
+
 macro_rules! tuples {
     ($(($($column:ident),+))+) => {$(
         impl<$($column: FromValue),+> FromRow for ($($column,)+) {

@@ -12,8 +12,8 @@ use parking_lot::Mutex;
 
 use self::freshness::Freshness;
 use self::log::Log;
-pub use self::reader::INTERVAL;
 use self::reader::Position;
+pub use self::reader::{DEAD, INTERVAL};
 use crate::clock::{Clock, Time};
 use crate::db::{Db, DbError, Ended, Tx};
 use crate::tables::change::{self, ChangeRow};
@@ -150,6 +150,7 @@ impl Node {
             Subject::Generations(sid, up_to) => {
                 self.0.revocations.stale_generations(&sid, up_to, until);
             }
+            Subject::Refresh(_) => {}
         }
     }
 

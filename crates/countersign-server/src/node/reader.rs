@@ -20,7 +20,7 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 /// may have been news, and needs no more reading.
 const DONE: i64 = i64::MAX;
 /// After so long without a word, a process is taken for dead.
-const DEAD: Duration = Duration::from_secs(35);
+pub const DEAD: Duration = Duration::from_secs(35);
 
 /// Where this node stands in what the others write.
 #[derive(Default)]

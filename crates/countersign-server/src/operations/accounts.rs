@@ -36,6 +36,13 @@ impl App {
         user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))
     }
 
+    /// What a user without a better name is called: their oldest identifier, as it is stored.
+    pub async fn oldest_identifier(&self, user_id: &str) -> Result<String> {
+        let identifiers = identifier::of_user(&self.db, user_id).await?;
+        let oldest = identifiers.into_iter().next().ok_or(Error::NotFound("user"))?;
+        Ok(oldest.value)
+    }
+
     /// The user that an operator names: by an identifier, an id, or a number.
     pub async fn find_user(&self, name: &str) -> Result<User> {
         if let Some(user) = user::find(&self.db, name).await? {
@@ -186,7 +193,11 @@ impl App {
     }
 }
 
-async fn delete(tx: &mut Tx<'_>, app: &App, (caller, user_id): (&Caller, &str)) -> Result<()> {
+pub(super) async fn delete(
+    tx: &mut Tx<'_>,
+    app: &App,
+    (caller, user_id): (&Caller, &str),
+) -> Result<()> {
     if !user::bump_epoch(tx, user_id).await? {
         return Err(Error::NotFound("user"));
     }

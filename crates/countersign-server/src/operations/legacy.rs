@@ -9,6 +9,7 @@ use futures::FutureExt as _;
 use super::{Caller, record::Record};
 use crate::app::App;
 use crate::clock::Time;
+use crate::db::Tx;
 use crate::error::{Refusal, Result};
 use crate::identifier::Identifier;
 use crate::tables::import::{self, Import};
@@ -109,19 +110,30 @@ impl App {
         self.write("log_out_legacy", job, |tx, app, job| {
             async move {
                 let (caller, user_id, token_id, expires_at) = &*job;
-                let usual = revocation::until(tx, caller.now, app.config.tokens.leeway).await?;
-                let revocation = Revocation {
-                    subject: Subject::Token(token_id.clone()),
-                    reason: EndReason::Logout,
-                    until: usual.max(*expires_at),
-                };
-                app.announce(tx, revocation).await?;
-                let record = Record::of("logout").because(EndReason::Logout.as_str());
-                Ok(app.record(tx, caller, record.user(user_id)).await?)
+                app.revoke_legacy(tx, caller, user_id, (token_id, *expires_at)).await
             }
             .boxed()
         })
         .await
+    }
+
+    /// As [`App::log_out_legacy`], inside a change.
+    pub(super) async fn revoke_legacy(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        user_id: &str,
+        (token_id, expires_at): (&str, Time),
+    ) -> Result<()> {
+        let usual = revocation::until(tx, caller.now, self.config.tokens.leeway).await?;
+        let revocation = Revocation {
+            subject: Subject::Token(token_id.to_owned()),
+            reason: EndReason::Logout,
+            until: usual.max(expires_at),
+        };
+        self.announce(tx, revocation).await?;
+        let record = Record::of("logout").because(EndReason::Logout.as_str());
+        Ok(self.record(tx, caller, record.user(user_id)).await?)
     }
 }
 

@@ -2,11 +2,14 @@
 //! is known here.
 
 pub mod accounts;
+pub mod clearance;
 pub mod credentials;
 pub mod keys;
+pub mod lasting;
 pub mod legacy;
 pub mod log_in;
 pub mod log_out;
+pub mod moving;
 pub mod password;
 pub mod purge;
 pub mod record;

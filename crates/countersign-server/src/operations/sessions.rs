@@ -24,10 +24,23 @@ impl App {
         user: &User,
         (terms, device): (&Terms, Option<&str>),
     ) -> Result<Session, DbError> {
+        let session = self.new_session(caller, &user.id, (terms, device));
+        self.make_room(tx, caller, &user.id, terms).await?;
+        session::insert(tx, &session).await?;
+        Ok(session)
+    }
+
+    /// A session that is not in the table yet.
+    pub(super) fn new_session(
+        &self,
+        caller: &Caller,
+        user_id: &str,
+        (terms, device): (&Terms, Option<&str>),
+    ) -> Session {
         let now = caller.now;
-        let session = Session {
+        Session {
             id: self.entropy.uuid(now).to_string(),
-            user_id: user.id.clone(),
+            user_id: user_id.to_owned(),
             channel: terms.channel.clone(),
             amr: "pwd".to_owned(),
             started_at: now,
@@ -40,14 +53,11 @@ impl App {
             agent: caller.agent.clone(),
             device: device.map(|device| shorten(device, DEVICE_LENGTH)),
             ended: None,
-        };
-        self.make_room(tx, caller, &user.id, terms).await?;
-        session::insert(tx, &session).await?;
-        Ok(session)
+        }
     }
 
     /// Ends what a login through these terms leaves no room for.
-    async fn make_room(
+    pub(super) async fn make_room(
         &self,
         tx: &mut Tx<'_>,
         caller: &Caller,

@@ -3,10 +3,11 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
-use argon2::{ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
+use argon2::{ARGON2I_IDENT, ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
 use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
+use super::import::UnusableHash;
 use crate::entropy::Entropy;
 
 const SALT_OCTETS: usize = 16;
@@ -19,6 +20,9 @@ const MAX_MEMORY_KIB: u32 = 256 * 1024;
 const MAX_WORK_KIB: u64 = 1024 * 1024;
 
 const MAX_PARALLELISM: u32 = 16;
+
+const MAX_COST: &str =
+    "Argon2 takes at most 256 MiB, memory times iterations at most 1 GiB, and parallelism 1 to 16";
 
 /// The cost parameters are outside what is accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +57,7 @@ impl Cost {
 
 /// A stored hash that was read and is within the bounds.
 pub(super) struct Row {
+    algorithm: Algorithm,
     version: Version,
     cost: Cost,
     salt: Salt,
@@ -60,21 +65,27 @@ pub(super) struct Row {
 }
 
 impl Row {
-    /// Reads `$argon2id$…`; `None` for anything else, Argon2i and Argon2d included.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let hash = PasswordHash::new(text).ok()?;
-        if hash.algorithm != ARGON2ID_IDENT {
-            return None;
-        }
+    /// Reads `$argon2id$…`, or another system's `$argon2i$…`.
+    pub(super) fn parse(text: &str) -> Result<Self, UnusableHash> {
+        let hash = PasswordHash::new(text).map_err(|_| UnusableHash::Corrupt)?;
+        let algorithm = match hash.algorithm {
+            ARGON2ID_IDENT => Algorithm::Argon2id,
+            ARGON2I_IDENT => Algorithm::Argon2i,
+            _ => return Err(UnusableHash::UnknownForm),
+        };
         // A row without a version is from before there were two, as in the reference implementation.
-        let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from).ok()?;
-        let cost = Cost::bounded(Params::try_from(&hash).ok()?).ok()?;
-        Some(Self { version, cost, salt: hash.salt?, output: hash.hash? })
+        let version = hash.version.map_or(Ok(Version::V0x10), Version::try_from);
+        let version = version.map_err(|_| UnusableHash::Corrupt)?;
+        let params = Params::try_from(&hash).map_err(|_| UnusableHash::Corrupt)?;
+        let cost = Cost::bounded(params).map_err(|_| UnusableHash::TooCostly(MAX_COST))?;
+        let (salt, output) = hash.salt.zip(hash.hash).ok_or(UnusableHash::Corrupt)?;
+        Ok(Self { algorithm, version, cost, salt, output })
     }
 
     /// Whether a new hash would be made otherwise.
     pub(super) fn is_outdated(&self, current: &Cost) -> bool {
-        self.version != Version::default()
+        self.algorithm != Algorithm::Argon2id
+            || self.version != Version::default()
             || self.cost != *current
             || self.salt.len() != SALT_OCTETS
     }
@@ -137,7 +148,7 @@ impl<'a> Bench<'a> {
 
     /// Whether the row is of this password.
     pub(super) fn matches(&mut self, row: &Row, password: &[u8]) -> Result<bool, argon2::Error> {
-        let argon2 = Argon2::new(Algorithm::Argon2id, row.version, row.cost.0.clone());
+        let argon2 = Argon2::new(row.algorithm, row.version, row.cost.0.clone());
         let mut buffer = [0; Output::MAX_LENGTH];
         let output = &mut buffer[..row.output.len()];
         self.derive(&argon2, password, &row.salt, output)?;
@@ -153,6 +164,17 @@ impl<'a> Bench<'a> {
         }
     }
 
+    /// Counts a hash that is not Argon2.
+    pub(super) fn count(&self) {
+        self.meter.hashes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Does what takes memory of its own, while no other bench does.
+    pub(super) fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
+        let _only = self.meter.large.lock();
+        work()
+    }
+
     fn derive(
         &mut self,
         argon2: &Argon2<'_>,
@@ -162,15 +184,16 @@ impl<'a> Bench<'a> {
     ) -> Result<(), argon2::Error> {
         let needed = argon2.params().block_count();
         if needed > self.cost.0.block_count() {
-            let _only = self.meter.large.lock();
-            let mut memory = vec![Block::new(); needed];
-            argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..])?;
+            self.alone(|| {
+                let mut memory = vec![Block::new(); needed];
+                argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..])
+            })?;
         } else {
             self.keep_memory();
             let memory = &mut self.memory[..needed];
             argon2.hash_password_into_with_memory(password, salt, output, memory)?;
         }
-        self.meter.hashes.fetch_add(1, Ordering::Relaxed);
+        self.count();
         Ok(())
     }
 
@@ -235,12 +258,12 @@ mod tests {
         let row = |costs: &str| {
             let text =
                 format!("$argon2id$v=19${costs}$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu");
-            Row::parse(&text).is_some()
+            Row::parse(&text).is_ok()
         };
-        for other in ["argon2i", "argon2d", "argon2", "Argon2id", "scrypt"] {
+        for other in ["argon2d", "argon2", "Argon2id", "scrypt"] {
             let text =
                 format!("${other}$v=19$m=8,t=1,p=1$c29tZXNhbHQ$nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu");
-            assert!(Row::parse(&text).is_none(), "{other}");
+            assert!(Row::parse(&text).is_err(), "{other}");
         }
         for within in ["m=262144,t=4,p=16", "m=8,t=131072,p=1", "m=65536,t=3,p=4"] {
             assert!(row(within), "{within}");

@@ -288,17 +288,15 @@ impl Task {
 }
 
 fn verify(password: &Password, hash: Option<&str>, bench: &mut Bench<'_>) -> Verdict {
-    let stored = hash.and_then(Stored::parse);
-    match stored.map(|stored| (stored.matches(password, bench), stored)) {
-        Some((Ok(true), stored)) => {
-            Verdict::Right { upgrade: stored.is_outdated(bench.cost()), whole: true }
+    let stored = hash.and_then(|hash| Stored::parse(hash).ok());
+    let verdict = stored.and_then(|stored| stored.check(password, bench).ok());
+    verdict.unwrap_or_else(|| {
+        // As often as it would have been tried.
+        for text in password.readings() {
+            bench.waste(text.as_bytes());
         }
-        Some((Ok(false), _)) => Verdict::Wrong,
-        Some((Err(_), _)) | None => {
-            bench.waste(password.expose().as_bytes());
-            Verdict::Wrong
-        }
-    }
+        Verdict::Wrong
+    })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 mod argon2id;
 mod blocklist;
 mod formats;
+mod import;
 mod lane;
 mod policy;
 mod queue;
@@ -16,6 +17,7 @@ use subtle::ConstantTimeEq;
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 pub use argon2id::InvalidCost;
+pub use import::{Importable, UnusableHash, importable};
 pub use lane::{HashLane, LaneError, LaneOptions, Overloaded, Verdict};
 pub use policy::Policy;
 
@@ -69,6 +71,14 @@ impl Password {
     /// The password as it was received: what another system would have hashed.
     pub fn expose_received(&self) -> &str {
         self.received.as_ref().unwrap_or(&self.normalised).expose_secret()
+    }
+}
+
+impl Password {
+    /// What another system may have hashed: the password as it was received, then in NFC where
+    /// that differs.
+    fn readings(&self) -> impl Iterator<Item = &str> {
+        self.received.iter().chain([&self.normalised]).map(ExposeSecret::expose_secret)
     }
 }
 

@@ -30,6 +30,7 @@ impl FromRow for StoredIdentifier {
 
 sql! {
     OF_USER = "SELECT kind, value, normalised, verified_at FROM identifiers WHERE user_id = ? ORDER BY created_at, normalised";
+    FIND = "SELECT kind, value, normalised, verified_at FROM identifiers WHERE normalised = ?";
     INSERT = "INSERT INTO identifiers (normalised, kind, value, user_id, created_at) VALUES (?, ?, ?, ?, ?)";
     DELETE_OF_USER = "DELETE FROM identifiers WHERE user_id = ?";
 }
@@ -37,6 +38,11 @@ sql! {
 /// The user's identifiers, the oldest first.
 pub async fn of_user(db: &Db, user_id: &str) -> Result<Vec<StoredIdentifier>, DbError> {
     db.list(OF_USER, &params![user_id]).await
+}
+
+/// The one with this normalised key.
+pub async fn find(db: &Db, normalised: &str) -> Result<Option<StoredIdentifier>, DbError> {
+    db.find(FIND, &params![normalised]).await
 }
 
 /// Adds one; fails as a duplicate where somebody has it.

@@ -6,6 +6,7 @@ pub mod event;
 pub mod failure;
 pub mod identifier;
 pub mod import;
+pub mod inventory;
 pub mod node;
 pub mod password;
 pub mod revocation;
@@ -36,4 +37,5 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     ]
     .into_iter()
     .flat_map(|(table, statements)| statements.iter().map(move |(name, sql)| (table, *name, *sql)))
+    .chain(inventory::TABLES.iter().flat_map(inventory::Table::statements))
 }

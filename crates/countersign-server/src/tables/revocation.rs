@@ -19,6 +19,9 @@ pub enum Subject {
     Token(String),
     /// The access tokens of a session up to this generation, whose claims changed.
     Generations(String, u64),
+    /// The refresh token of a session whose access tokens live on, where it is not exchanged.
+    /// Whoever refreshes looks it up; no node keeps it in memory.
+    Refresh(String),
 }
 
 /// "Token `jti`" or "session `sid`" is no longer good.
@@ -54,6 +57,7 @@ impl fmt::Display for Subject {
             Self::Session(sid) => write!(f, "session:{sid}"),
             Self::Token(jti) => write!(f, "token:{jti}"),
             Self::Generations(sid, up_to) => write!(f, "generations:{sid}:{up_to}"),
+            Self::Refresh(sid) => write!(f, "refresh:{sid}"),
         }
     }
 }
@@ -66,6 +70,7 @@ impl FromStr for Subject {
         match kind {
             "session" => Ok(Self::Session(id.to_owned())),
             "token" => Ok(Self::Token(id.to_owned())),
+            "refresh" => Ok(Self::Refresh(id.to_owned())),
             "generations" => {
                 let (sid, up_to) = id.split_once(':').ok_or(())?;
                 Ok(Self::Generations(sid.to_owned(), up_to.parse().map_err(drop)?))
@@ -92,7 +97,8 @@ fn unreadable(index: usize, expected: &'static str) -> DbError {
 }
 
 sql! {
-    PAGE = "SELECT subject, reason, until FROM revocations WHERE subject > ? ORDER BY subject LIMIT ?";
+    PAGE = "SELECT subject, reason, until FROM revocations WHERE subject > ? AND subject NOT LIKE 'refresh:%' ORDER BY subject LIMIT ?";
+    FIND = "SELECT subject, reason, until FROM revocations WHERE subject = ?";
     PROLONG = "UPDATE revocations SET until = ? WHERE subject = ?";
     INSERT = "INSERT INTO revocations (subject, reason, until) VALUES (?, ?, ?)";
     PURGE = "DELETE FROM revocations WHERE until < ?";
@@ -101,7 +107,12 @@ sql! {
 /// How long revocations are kept after they stopped to matter, for clocks that were moved.
 pub const KEPT: Duration = Duration::from_hours(24);
 
-/// Hands every revocation that is kept to `apply`, in pages.
+/// The revocation of this subject, inside a change.
+pub async fn find_in(tx: &mut Tx<'_>, subject: &Subject) -> Result<Option<Revocation>, DbError> {
+    tx.find(FIND, &params![subject.to_string()]).await
+}
+
+/// Hands every revocation that nodes keep in memory to `apply`, in pages.
 pub async fn for_each(db: &Db, mut apply: impl FnMut(Revocation)) -> Result<(), DbError> {
     const PAGE_SIZE: usize = 10_000;
     let mut after = String::new();
@@ -151,6 +162,7 @@ mod tests {
             Subject::Session("0199".into()),
             Subject::Token("a:b".into()),
             Subject::Generations("0199".into(), 7),
+            Subject::Refresh("0199".into()),
         ] {
             let revocation = Revocation { subject, reason: EndReason::Logout, until: Time(5) };
             assert_eq!(Revocation::parse(&revocation.to_text(), Time(5)), Some(revocation));

@@ -105,6 +105,8 @@ sql! {
     /// Matches for one of two refreshes that race with the same generation, and for one only.
     ROTATE = "UPDATE sessions SET generation = ?, presented = ?, rotated_at = ?, idle_expires_at = ?, last_seen_at = ? WHERE id = ? AND generation = ? AND ended_at IS NULL";
     NOTE_USE = "UPDATE sessions SET used = ?, last_seen_at = ? WHERE id = ? AND used < ?";
+    /// Never later than it was over before.
+    SHORTEN = "UPDATE sessions SET idle_expires_at = ? WHERE id = ? AND idle_expires_at > ? AND ended_at IS NULL";
     END = "UPDATE sessions SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL";
     PURGE = "DELETE FROM sessions WHERE expires_at <= ?";
     OLDEST_EXPIRY = "SELECT expires_at FROM sessions ORDER BY expires_at LIMIT 1";
@@ -178,6 +180,11 @@ pub async fn rotate(tx: &mut Tx<'_>, session: &Session, from: u64) -> Result<boo
 /// Notes that an access token of this generation was used.
 pub async fn note_use(tx: &mut Tx<'_>, id: &str, used: u64, at: Time) -> Result<(), DbError> {
     tx.execute(NOTE_USE, &params![used, at, id, used]).await.map(drop)
+}
+
+/// Lets one be over at `at`, unless it is over before. It is kept as long as it would have been.
+pub async fn shorten(tx: &mut Tx<'_>, id: &str, at: Time) -> Result<(), DbError> {
+    tx.execute(SHORTEN, &params![at, id, at]).await.map(drop)
 }
 
 /// Ends one; false where it had ended.

@@ -6,11 +6,16 @@ use crate::db::{Db, DbError, Tx, params, sql};
 pub const MASTER_CHECK: &str = "master_secret_check";
 /// The longest access life ever configured, in seconds: how long a revocation must be remembered.
 pub const LONGEST_ACCESS_TTL: &str = "longest_access_ttl";
+/// How far a move into this database is; there while it is not finished.
+pub const MOVE: &str = "move";
 
 sql! {
     FIND = "SELECT value FROM settings WHERE name = ?";
     INSERT = "INSERT INTO settings (name, value) VALUES (?, ?)";
     UPDATE = "UPDATE settings SET value = ? WHERE name = ?";
+    LOCK = "UPDATE settings SET value = value WHERE name = ?";
+    REPLACE = "UPDATE settings SET value = ? WHERE name = ? AND value = ?";
+    DELETE = "DELETE FROM settings WHERE name = ? AND value = ?";
 }
 
 /// The setting's value, if it was ever set.
@@ -34,4 +39,25 @@ pub async fn put(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<(), DbError
         insert(tx, name, value).await?;
     }
     Ok(())
+}
+
+/// As [`find_in`], and nobody else changes it until this change ends.
+pub async fn lock(tx: &mut Tx<'_>, name: &str) -> Result<Option<String>, DbError> {
+    tx.execute(LOCK, &params![name]).await?;
+    find_in(tx, name).await
+}
+
+/// Puts `value` in the place of `known`; false where it is something else meanwhile.
+pub async fn replace(
+    tx: &mut Tx<'_>,
+    name: &str,
+    known: &str,
+    value: &str,
+) -> Result<bool, DbError> {
+    Ok(tx.execute(REPLACE, &params![value, name, known]).await? == 1)
+}
+
+/// Removes it; false where it is not `known` any more.
+pub async fn delete(tx: &mut Tx<'_>, name: &str, known: &str) -> Result<bool, DbError> {
+    Ok(tx.execute(DELETE, &params![name, known]).await? == 1)
 }

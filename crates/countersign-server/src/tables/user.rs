@@ -39,6 +39,32 @@ impl User {
     }
 }
 
+/// A user as lists show them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The public id.
+    pub id: String,
+    /// The short integer id.
+    pub number: i64,
+    /// What the person wants to be called.
+    pub name: Option<String>,
+    /// Kinds and values, the oldest first.
+    pub identifiers: Vec<(String, String)>,
+}
+
+impl Listed {
+    /// The oldest identifier; empty where there is none.
+    pub fn oldest_identifier(&self) -> &str {
+        self.identifiers.first().map_or("", |(_, value)| value)
+    }
+
+    /// The oldest e-mail address, else the oldest identifier.
+    pub fn email(&self) -> &str {
+        let email = self.identifiers.iter().find(|(kind, _)| kind == "email");
+        email.map_or(self.oldest_identifier(), |(_, value)| value)
+    }
+}
+
 impl FromRow for User {
     fn from_row(row: &mut Row) -> Result<Self, DbError> {
         Ok(Self {
@@ -58,6 +84,9 @@ sql! {
     FIND = "SELECT id, number, name, roles, epoch, created_at, last_login_at, disabled_at FROM users WHERE id = ?";
     FIND_BY_NUMBER = "SELECT id, number, name, roles, epoch, created_at, last_login_at, disabled_at FROM users WHERE number = ?";
     FIND_BY_IDENTIFIER = "SELECT u.id, u.number, u.name, u.roles, u.epoch, u.created_at, u.last_login_at, u.disabled_at FROM identifiers i JOIN users u ON u.id = i.user_id WHERE i.normalised = ?";
+    FIND_BY_SESSION = "SELECT u.id, u.number, u.name, u.roles, u.epoch, u.created_at, u.last_login_at, u.disabled_at FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = ?";
+    /// One row for each identifier, and one for a user without any.
+    LISTED_AFTER = "SELECT u.id, u.number, u.name, i.kind, i.value FROM (SELECT id, number, name FROM users WHERE number > ? ORDER BY number LIMIT ?) u LEFT JOIN identifiers i ON i.user_id = u.id ORDER BY u.number, i.created_at, i.normalised";
     LIST_AFTER = "SELECT id, number, name, roles, epoch, created_at, last_login_at, disabled_at FROM users WHERE id > ? ORDER BY id LIMIT ?";
     INSERT = "INSERT INTO users (id, number, name, roles, epoch, created_at) VALUES (?, ?, ?, ?, ?, ?)";
     LOCK = "UPDATE users SET epoch = epoch WHERE id = ?";
@@ -90,6 +119,27 @@ pub async fn find_by_number(db: &Db, number: i64) -> Result<Option<User>, DbErro
 /// The user with this identifier, by its normalised key.
 pub async fn find_by_identifier(db: &Db, normalised: &str) -> Result<Option<User>, DbError> {
     db.find(FIND_BY_IDENTIFIER, &params![normalised]).await
+}
+
+/// The user whose session this is.
+pub async fn find_by_session(db: &Db, session_id: &str) -> Result<Option<User>, DbError> {
+    db.find(FIND_BY_SESSION, &params![session_id]).await
+}
+
+/// At most `limit` users in the order of their numbers, after the one with number `after`.
+pub async fn listed_after(db: &Db, after: i64, limit: i64) -> Result<Vec<Listed>, DbError> {
+    let rows: Vec<(String, i64, Option<String>, Option<String>, Option<String>)> =
+        db.list(LISTED_AFTER, &params![after, limit]).await?;
+    let mut users: Vec<Listed> = Vec::new();
+    for (id, number, name, kind, value) in rows {
+        if users.last().is_none_or(|user| user.number != number) {
+            users.push(Listed { id, number, name, identifiers: Vec::new() });
+        }
+        if let (Some(user), Some(kind), Some(value)) = (users.last_mut(), kind, value) {
+            user.identifiers.push((kind, value));
+        }
+    }
+    Ok(users)
 }
 
 /// At most `limit` users in the order of their ids, after the one with id `after`.

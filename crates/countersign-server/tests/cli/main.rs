@@ -1,5 +1,8 @@
 //! The program as an operator runs it: the real binary, its files, its signals and its exit codes.
 
+#[path = "../support/database.rs"]
+#[macro_use]
+mod database;
 mod program;
 
 mod commands;
@@ -7,4 +10,5 @@ mod configuration;
 mod endings;
 mod first_start;
 mod logs;
+mod moving;
 mod sharing;

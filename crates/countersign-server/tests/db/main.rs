@@ -4,6 +4,7 @@
 #[macro_use]
 mod database;
 mod basics;
+mod inventory;
 mod migrations;
 mod sqlite;
 mod writes;

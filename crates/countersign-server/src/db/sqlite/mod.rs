@@ -28,9 +28,15 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub(super) fn open(path: PathBuf, options: &DbOptions) -> Result<Self, DbError> {
-        create_private(&path)?;
         // A write is tried four times, and all of them together take no longer than the timeout.
-        let writer = Writer::start(open_writer(&path, options.busy_timeout / 4)?)?;
+        let writer = if options.read_only {
+            find_file(&path)?;
+            open_reader(&path, options.busy_timeout)?
+        } else {
+            create_private(&path)?;
+            open_writer(&path, options.busy_timeout / 4)?
+        };
+        let writer = Writer::start(writer)?;
         let readers = Arc::new(Readers::open(&path, options.busy_timeout)?);
         Ok(Self { path, readers, writer })
     }
@@ -50,6 +56,13 @@ fn create_private(path: &Path) -> Result<(), DbError> {
     file.open(path).map(drop).map_err(|error| {
         DbError::Configuration(format!("cannot open the database {}: {error}", path.display()))
     })
+}
+
+fn find_file(path: &Path) -> Result<(), DbError> {
+    if path.is_file() {
+        return Ok(());
+    }
+    Err(DbError::Configuration(format!("there is no database {}", path.display())))
 }
 
 fn open_writer(path: &Path, busy_timeout: Duration) -> Result<Connection, DbError> {

@@ -1,8 +1,13 @@
 //! Dialects: older wire formats over the same operations. Each lives in its own folder, and is a
 //! [`Definition`] here; nothing else knows which there are.
 
+pub mod access_refresh;
 pub mod auth_token;
+pub mod flask_jwt;
+pub mod flask_token;
 pub mod legacy;
+pub mod listing;
+pub mod reply;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,7 +53,7 @@ pub struct Definition {
 }
 
 /// Every dialect there is.
-static DEFINITIONS: [Definition; 1] = [auth_token::DEFINITION];
+static DEFINITIONS: [Definition; 2] = [auth_token::DEFINITION, access_refresh::DEFINITION];
 
 /// The names of the dialects there are.
 pub fn names() -> Vec<&'static str> {

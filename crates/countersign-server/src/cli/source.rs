@@ -1,0 +1,96 @@
+//! The URLs of databases that commands are given besides the configured one.
+//!
+//! A URL without a password may be an argument. One with a password would be seen by other users
+//! of the machine and kept in the shell's history, so it comes in a variable of the environment.
+
+use std::borrow::Cow;
+
+use secrecy::{ExposeSecret as _, SecretString};
+use url::Url;
+
+use super::Failure;
+use crate::db::{Db, DbError, DbOptions};
+
+/// Where a database is, and how its user named it.
+pub(super) struct Source {
+    flag: &'static str,
+    url: SecretString,
+}
+
+impl Source {
+    /// The argument of `flag`, or else the value of `variable`.
+    pub(super) fn find(
+        flag: &'static str,
+        argument: Option<&str>,
+        variable: &'static str,
+    ) -> Result<Self, Failure> {
+        let url = match argument {
+            Some(url) if may_hold_password(url) => {
+                return Err(Failure::Arguments(format!(
+                    "{flag}: a URL with a password is not taken as an argument, which others can \
+                     see; put it into the variable {variable} instead"
+                )));
+            }
+            Some(url) => url.to_owned(),
+            None => std::env::var(variable).map_err(|_| {
+                Failure::Arguments(format!(
+                    "{flag}: say which database, here or in the variable {variable} (there, if its \
+                     URL has a password)"
+                ))
+            })?,
+        };
+        Ok(Self { flag, url: url.into() })
+    }
+
+    /// Opens the database, as `change` has changed the usual options.
+    pub(super) async fn connect(
+        &self,
+        change: impl FnOnce(DbOptions) -> DbOptions,
+    ) -> Result<Db, Failure> {
+        let options = change(DbOptions::new(self.url.expose_secret()));
+        Db::connect(options).await.map_err(|error| match error {
+            DbError::Configuration(error) => Failure::Arguments(format!("{}: {error}", self.flag)),
+            error => Failure::Failed(format!("{}: {error}", self.flag)),
+        })
+    }
+}
+
+/// Whether there may be a password in it. A file's path has none; of what cannot be read as a URL
+/// nobody knows.
+fn may_hold_password(text: &str) -> bool {
+    if text.starts_with("sqlite:") {
+        return false;
+    }
+    let Ok(url) = Url::parse(text) else { return true };
+    let secret = |(name, _): (Cow<'_, str>, _)| name.contains("pass");
+    url.cannot_be_a_base() || url.password().is_some() || url.query_pairs().any(secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::may_hold_password;
+
+    #[test]
+    fn a_password_is_seen_wherever_it_stands() {
+        for url in [
+            "postgres://alice:secret@host/db",
+            "postgres://:secret@host/db",
+            "postgres://alice:se/cret@host/db",
+            "postgres://alice:se#cret@host/db",
+            "mysql://host/db?password=secret",
+            "postgres://host/db?sslpassword=secret",
+            "alice:secret@host",
+        ] {
+            assert!(may_hold_password(url), "{url}");
+        }
+        for url in [
+            "sqlite:data/a:b@c.db",
+            "sqlite:///data/countersign.db",
+            "postgres://alice@host:5432/db?sslmode=require",
+            "mysql://root@127.0.0.1:3306/db",
+            "mysql://root@[::1]:3306/db",
+        ] {
+            assert!(!may_hold_password(url), "{url}");
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! The dialect's answers.
+
+use axum::Json;
+use http::StatusCode;
+use serde_json::{Value, json};
+
+use super::token::Pair;
+use crate::error::Error;
+use crate::http::dialects::reply::{Fail, Words};
+
+pub(super) const WORDS: Words = Words {
+    too_many_attempts: || json!({ "message": "Too many attempts" }),
+    unavailable: went_wrong,
+};
+
+/// What clients are told of all that is none of their business.
+pub(super) fn went_wrong() -> Value {
+    json!({ "message": "Something went wrong" })
+}
+
+/// A pair of tokens with a sentence about it.
+pub(super) fn pair(message: String, Pair { access_token, refresh_token }: Pair) -> Json<Value> {
+    Json(json!({
+        "message": message,
+        "access_token": access_token,
+        "refresh_token": refresh_token,
+    }))
+}
+
+/// What is wrong with a field.
+pub(super) fn field(name: &str, message: &str) -> Fail {
+    Fail::new(StatusCode::BAD_REQUEST, json!({ "message": { name: message } }))
+}
+
+/// A route whose table has 500 for a database that fails.
+pub(super) fn storage_failed() -> Fail {
+    Fail::new(StatusCode::INTERNAL_SERVER_ERROR, went_wrong())
+}
+
+/// Any other failure.
+pub(super) fn fail(error: Error) -> Fail {
+    Fail::of(error, &WORDS)
+}

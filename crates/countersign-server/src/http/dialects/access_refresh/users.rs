@@ -1,0 +1,77 @@
+//! `GET /users` and `DELETE /users`
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode};
+use serde_json::json;
+
+use super::answer::{WORDS, fail, went_wrong};
+use super::token::{check, flask};
+use crate::config::ListUsers;
+use crate::error::Error;
+use crate::http::dialects::Dialect;
+use crate::http::dialects::flask_jwt::Wanted;
+use crate::http::dialects::flask_token::Denied;
+use crate::http::dialects::listing::Listing;
+use crate::http::dialects::reply::{Fail, is_storage};
+use crate::operations::Caller;
+use crate::tables::user::User;
+
+const USERS: Listing = Listing {
+    before: r#"{"users":["#,
+    element: |user| json!({ "username": user.oldest_identifier() }),
+    after: "]}",
+};
+
+/// Lists all users.
+pub async fn get(
+    State(dialect): State<Dialect>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Fail> {
+    let bearer = check(&dialect, &headers, Wanted::Access, caller.now).await?;
+    let user = flask(&dialect).user(&bearer).await;
+    let user = user.map_err(|denied| Fail::denied(denied, &WORDS))?;
+    if dialect.config().list_users != ListUsers::Any {
+        admins_only(&user)?;
+    }
+    USERS.answer(dialect.app()).await.map_err(fail)
+}
+
+/// Deletes every user who is not an admin.
+pub async fn delete(
+    State(dialect): State<Dialect>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<Response, Fail> {
+    let bearer = check(&dialect, &headers, Wanted::Access, caller.now).await?;
+    let user = match flask(&dialect).user(&bearer).await {
+        Ok(user) => user,
+        Err(Denied::Failed(error)) => return unless_storage(error),
+        Err(denied) => return Err(Fail::denied(denied, &WORDS)),
+    };
+    admins_only(&user)?;
+    if !dialect.config().delete_users {
+        return Err(forbidden());
+    }
+    match dialect.app().delete_all_but_admins(&caller, &user.id).await {
+        Ok(count) => {
+            Ok(Json(json!({ "message": format!("{count} row(s) deleted") })).into_response())
+        }
+        Err(error) => unless_storage(error),
+    }
+}
+
+/// The older system told of a failure with the status of a success.
+fn unless_storage(error: Error) -> Result<Response, Fail> {
+    if is_storage(&error) { Ok(Json(went_wrong()).into_response()) } else { Err(fail(error)) }
+}
+
+fn admins_only(user: &User) -> Result<(), Fail> {
+    if user.is_admin() { Ok(()) } else { Err(forbidden()) }
+}
+
+fn forbidden() -> Fail {
+    Fail::new(StatusCode::FORBIDDEN, json!({ "msg": "Admins only" }))
+}

@@ -1,0 +1,122 @@
+//! A refusal in JSON, as the dialects answer it whose older systems used Flask-RESTful.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use http::header::RETRY_AFTER;
+use serde_json::{Value, json};
+
+use super::flask_jwt::{Answer, EXPIRED};
+use super::flask_token::Denied;
+use crate::error::Error;
+use crate::http::json::BodyError;
+use crate::http::problem::Problem;
+
+/// What a client is told that did not get what it wanted.
+#[derive(Debug)]
+pub enum Fail {
+    /// In the dialect's words.
+    Told {
+        /// The status.
+        status: StatusCode,
+        /// The body.
+        body: Value,
+        /// When to come back.
+        retry_after: Option<Duration>,
+    },
+    /// A body that is too large or too slow is refused alike for all.
+    Native(Problem),
+}
+
+/// What a dialect says to whoever has to come back later.
+pub struct Words {
+    /// Too many attempts failed.
+    pub too_many_attempts: fn() -> Value,
+    /// There is too much to do, or no database.
+    pub unavailable: fn() -> Value,
+}
+
+impl Fail {
+    /// A refusal that trying again does not mend.
+    pub fn new(status: StatusCode, body: Value) -> Self {
+        Self::Told { status, body, retry_after: None }
+    }
+
+    /// What any route answers when an operation fails; where a dialect has other words for one of
+    /// the errors, the route says so before.
+    pub fn of(error: Error, words: &Words) -> Self {
+        let later = |status, body: fn() -> Value, retry_after| Self::Told {
+            status,
+            body: body(),
+            retry_after: Some(retry_after),
+        };
+        match error {
+            Error::TooManyAttempts { retry_after } => {
+                later(StatusCode::TOO_MANY_REQUESTS, words.too_many_attempts, retry_after)
+            }
+            Error::Overloaded { retry_after } => {
+                later(StatusCode::SERVICE_UNAVAILABLE, words.unavailable, retry_after)
+            }
+            error => {
+                is_storage(&error);
+                let second = Duration::from_secs(1);
+                later(StatusCode::SERVICE_UNAVAILABLE, words.unavailable, second)
+            }
+        }
+    }
+
+    /// The answer to a token that is not taken.
+    pub fn denied(denied: Denied, words: &Words) -> Self {
+        match denied {
+            Denied::Told(answer) => answer.into(),
+            Denied::Expired => EXPIRED.into(),
+            Denied::Failed(error) => Self::of(error, words),
+        }
+    }
+}
+
+impl From<Answer> for Fail {
+    fn from(Answer { status, msg }: Answer) -> Self {
+        Self::new(status, json!({ "msg": msg }))
+    }
+}
+
+impl From<BodyError> for Fail {
+    fn from(error: BodyError) -> Self {
+        let told = |status, message: &str| Self::new(status, json!({ "message": message }));
+        match error {
+            BodyError::UnsupportedMediaType => {
+                told(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported content type")
+            }
+            BodyError::Malformed(_) => told(StatusCode::BAD_REQUEST, "Malformed request body"),
+            BodyError::TooLarge { .. } | BodyError::TimedOut => Self::Native(error.into()),
+        }
+    }
+}
+
+impl IntoResponse for Fail {
+    fn into_response(self) -> Response {
+        let (status, body, retry_after) = match self {
+            Self::Told { status, body, retry_after } => (status, body, retry_after),
+            Self::Native(problem) => return problem.into_response(),
+        };
+        let mut response = (status, Json(body)).into_response();
+        if let Some(retry_after) = retry_after {
+            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+            response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
+        }
+        response
+    }
+}
+
+/// Whether an operation failed for want of the database rather than for what was asked; then it is
+/// logged, since the client is not told.
+pub fn is_storage(error: &Error) -> bool {
+    let is_storage = matches!(error, Error::Db(_) | Error::Signing(_) | Error::Internal(_));
+    if is_storage {
+        tracing::error!(%error, "a request failed");
+    }
+    is_storage
+}
