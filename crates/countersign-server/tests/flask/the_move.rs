@@ -59,8 +59,8 @@ impl Before {
         drop(running);
         self.system.copy("old.json", "new.json");
 
-        let ours = Ours::new(self.plan.config, &self.new);
-        let import = [&["--from", self.plan.dialect, &self.old.url], import].concat();
+        let ours = Ours::new(self.plan.config, &self.old, &self.new);
+        let import = [&["--from", self.plan.dialect], import].concat();
         let would = ours.import(&[&import[..], &["--dry-run"]].concat());
         assert_eq!(would["users"]["imported"], self.plan.users, "{would}");
         let did = ours.import(&import);
@@ -102,9 +102,10 @@ struct Ours {
 }
 
 impl Ours {
-    fn new(config: &str, database: &TestDatabase) -> Self {
+    fn new(config: &str, old: &TestDatabase, new: &TestDatabase) -> Self {
         let place = Place::new()
-            .set("COUNTERSIGN_DATABASE__URL", &database.url)
+            .set("COUNTERSIGN_IMPORT_SOURCE", &old.url)
+            .set("COUNTERSIGN_DATABASE__URL", &new.url)
             .set("COUNTERSIGN_MASTER_SECRET", MASTER_SECRET);
         let path = place.folder.path().join("countersign.toml");
         std::fs::write(&path, config).expect("there is room for a file");
