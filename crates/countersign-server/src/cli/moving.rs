@@ -20,7 +20,7 @@ const TO: &str = "COUNTERSIGN_MOVE_TO";
 const PATIENCE: Duration = Duration::from_mins(5);
 
 /// A URL is `sqlite:PATH`, `postgres://…` or `mysql://…`. One with a password comes in the variable
-/// COUNTERSIGN_MOVE_FROM or COUNTERSIGN_MOVE_TO instead.
+/// `COUNTERSIGN_MOVE_FROM` or `COUNTERSIGN_MOVE_TO` instead.
 ///
 /// The servers must be stopped. The source is not changed, and the target must be empty. If the
 /// command is interrupted, the same one goes on.

@@ -40,21 +40,8 @@ impl Cookie {
         if !app.config.cookies.enabled {
             return Ok(None);
         }
-        let name = self.name(app.config.public_url.is_https()).as_bytes();
-        let mut found = headers
-            .get_all(COOKIE)
-            .iter()
-            .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
-            .filter_map(|pair| {
-                let at = pair.iter().position(|byte| *byte == b'=')?;
-                let (own, value) = (trim(&pair[..at]), trim(&pair[at + 1..]));
-                (own == name).then_some(value)
-            });
-        let first = found.next();
-        if found.next().is_some() {
-            return Err(ambiguous("The request carries two cookies of one name."));
-        }
-        Ok(first.map(|value| String::from_utf8_lossy(value).into_owned()))
+        find_cookie(headers, self.name(app.config.public_url.is_https()))
+            .map_err(|TwoCookies| ambiguous("The request carries two cookies of one name."))
     }
 
     /// The session whose refresh token the request's cookie carries, if it is one of ours: a login
@@ -71,6 +58,28 @@ impl Cookie {
         let secure = if secure { "; Secure" } else { "" };
         format!("{name}={value}; Path=/; SameSite=Lax; Max-Age={max_age}{secure}{http_only}")
     }
+}
+
+/// Two cookies of one name: one of them was put there by somebody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TwoCookies;
+
+/// The value of the request's one cookie of this name.
+pub fn find_cookie(headers: &HeaderMap, name: &str) -> Result<Option<String>, TwoCookies> {
+    let mut found = headers
+        .get_all(COOKIE)
+        .iter()
+        .flat_map(|header| header.as_bytes().split(|byte| *byte == b';'))
+        .filter_map(|pair| {
+            let at = pair.iter().position(|byte| *byte == b'=')?;
+            let (own, value) = (trim(&pair[..at]), trim(&pair[at + 1..]));
+            (own == name.as_bytes()).then_some(value)
+        });
+    let first = found.next();
+    if found.next().is_some() {
+        return Err(TwoCookies);
+    }
+    Ok(first.map(|value| String::from_utf8_lossy(value).into_owned()))
 }
 
 /// A request in which it cannot be said which token counts (RFC 6750, section 2).

@@ -119,7 +119,9 @@ fn cors(config: &Config) -> CorsLayer {
         Origins::Any => layer.allow_origin(AllowOrigin::any()),
         Origins::Listed(origins) => {
             let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-            layer.allow_origin(AllowOrigin::list(origins)).allow_credentials(config.cookies.enabled)
+            let in_cookies =
+                config.cookies.enabled || config.dialects.iter().any(|dialect| dialect.cookies);
+            layer.allow_origin(AllowOrigin::list(origins)).allow_credentials(in_cookies)
         }
     }
 }

@@ -4,6 +4,8 @@ use serde_json::Value;
 
 use crate::program::{PASSWORD, Place, Ran, until};
 
+const SHA256_OF_123456: &str = "8d969eef6ecad3c29a3a629280e686cf0c3f5d5a86aff3ca12020c923adc6c92";
+
 fn ids(list: &Value) -> Vec<String> {
     let list = list.as_array().expect("a list");
     list.iter().map(|item| item["id"].as_str().expect("an id").to_owned()).collect()
@@ -37,6 +39,32 @@ fn a_user_is_made_shown_and_listed_with_what_they_are_found_by() {
     let shown = place.run(&["user", "list"], "").stdout;
     for identifier in ["Alice@example.org", "alice,", "+15550100123"] {
         assert!(shown.contains(identifier), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn a_user_of_clients_that_hash_is_made_with_any_password_and_logs_in_elsewhere_too() {
+    let place = Place::new();
+    let create =
+        ["user", "create", "--username", "admin@gmail.com", "--admin", "--client-sha256", "--json"];
+    let made = place.run(&create, "123456\n").json();
+    assert_eq!(made["identifiers"][0]["kind"], "email");
+    assert_eq!(made["roles"], serde_json::json!(["admin"]));
+    let stored = place.database().query_row("SELECT form, hash FROM passwords", (), |row| {
+        Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?))
+    });
+    let (form, hash) = stored.expect("there is one");
+    assert_eq!(form, "client_sha256");
+    assert!(hash.starts_with("$argon2id$"), "{hash}");
+
+    let server = place.serve().await;
+    for (password, status) in [("123456", 200), ("1234567", 401), (SHA256_OF_123456, 401)] {
+        let body = serde_json::json!({ "identifier": "admin@gmail.com", "password": password });
+        assert_eq!(server.post("/v1/login", body).await.0, status, "{password}");
+    }
+    for refused in ["", "   "] {
+        let create = ["user", "create", "--username", "bob", "--client-sha256"];
+        assert_eq!(place.run(&create, &format!("{refused}\n")).code, Some(1), "{refused:?}");
     }
 }
 

@@ -3,6 +3,7 @@
 
 mod chain;
 mod interrupted;
+mod raced;
 mod refused;
 mod sample;
 

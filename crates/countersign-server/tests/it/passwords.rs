@@ -40,7 +40,7 @@ impl TestApp {
         self.count(COUNT_USERS).await
     }
 
-    async fn hash_of(&self, user_id: &str) -> String {
+    pub(crate) async fn hash_of(&self, user_id: &str) -> String {
         let hash = self.app.db.find(FIND_HASH, &params![user_id]).await;
         hash.expect("the database answers").expect("a row")
     }

@@ -4,12 +4,22 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::{EndReason, VerifyError};
 use serde_json::Value;
+use subtle::ConstantTimeEq as _;
 
-use super::flask_jwt::{Answer, REVOKED, Version, Wanted, invalid, user_gone};
+use super::flask_jwt::{Answer, OTHER_CSRF, REVOKED, Version, Wanted, invalid, user_gone};
 use super::{Bearer, Dialect};
 use crate::clock::Time;
 use crate::error::{Error, Refusal, Result};
 use crate::tables::user::{self, User};
+
+/// A token as a request carries it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// The token, unchecked.
+    pub token: String,
+    /// What must be the token's claim `csrf`, where a cookie carried it to an unsafe method.
+    pub csrf: Option<String>,
+}
 
 /// Why a token is not taken.
 #[derive(Debug)]
@@ -35,14 +45,31 @@ pub struct Flask<'a> {
 
 impl Flask<'_> {
     /// Checks a token that a request carries.
-    pub async fn check(&self, token: &str, wanted: Wanted, now: Time) -> Result<Bearer, Denied> {
-        let bearer = match self.dialect.check(token, now).await {
+    pub async fn check(&self, sent: &Sent, wanted: Wanted, now: Time) -> Result<Bearer, Denied> {
+        let bearer = match self.dialect.check(&sent.token, now).await {
             Ok(bearer) => bearer,
-            Err(refusal) => return Err(self.explain(token, wanted, refusal)),
+            Err(refusal) => return Err(self.explain(sent, wanted, refusal)),
         };
-        let kind = bearer.claims().get("type").and_then(Value::as_str);
-        self.version.check_type(kind, wanted).map_err(Denied::Told)?;
+        let claim = |name: &str| bearer.claims().get(name).and_then(Value::as_str);
+        self.check_use(claim("csrf"), claim("type"), (sent, wanted)).map_err(Denied::Told)?;
         Ok(bearer)
+    }
+
+    /// Whether a token with these claims may be used in this way.
+    fn check_use(
+        &self,
+        csrf: Option<&str>,
+        kind: Option<&str>,
+        (sent, wanted): (&Sent, Wanted),
+    ) -> Result<(), Answer> {
+        if let Some(sent) = &sent.csrf {
+            let name = "csrf";
+            let csrf = csrf.ok_or_else(|| invalid(&VerifyError::MissingClaim { name }))?;
+            if !bool::from(csrf.as_bytes().ct_eq(sent.as_bytes())) {
+                return Err(OTHER_CSRF);
+            }
+        }
+        self.version.check_type(kind, wanted)
     }
 
     /// The user of a good token, from the database.
@@ -57,24 +84,24 @@ impl Flask<'_> {
         user.filter(User::is_active).ok_or_else(|| Denied::Told(user_gone(name())))
     }
 
-    fn explain(&self, token: &str, wanted: Wanted, refusal: Refusal) -> Denied {
+    fn explain(&self, sent: &Sent, wanted: Wanted, refusal: Refusal) -> Denied {
         match refusal {
             Refusal::Invalid(VerifyError::Expired) => Denied::Expired,
             Refusal::Invalid(error) => Denied::Told(invalid(&error)),
-            Refusal::Ended(reason) => Denied::Told(self.explain_end(token, wanted, reason)),
+            Refusal::Ended(reason) => Denied::Told(self.explain_end(sent, wanted, reason)),
             refusal => Denied::Failed(refusal.into()),
         }
     }
 
-    /// A token that is over had a good signature, so that its claims may be looked at; and its type
-    /// counts first.
-    fn explain_end(&self, token: &str, wanted: Wanted, reason: EndReason) -> Answer {
-        let claims = payload(token);
-        let text = |name: &str| claims.get(name).and_then(Value::as_str);
-        if let Err(answer) = self.version.check_type(text("type"), wanted) {
-            return answer;
+    /// A token that is over had a good signature, so that its claims may be looked at; and how it
+    /// is used counts first.
+    fn explain_end(&self, sent: &Sent, wanted: Wanted, reason: EndReason) -> Answer {
+        let claims = payload(&sent.token);
+        let claim = |name: &str| claims.get(name).and_then(Value::as_str);
+        match self.check_use(claim("csrf"), claim("type"), (sent, wanted)) {
+            Ok(()) => ended(reason, claim(self.identity).or(claim("sub")).unwrap_or("")),
+            Err(answer) => answer,
         }
-        ended(reason, text(self.identity).or(text("sub")).unwrap_or(""))
     }
 }
 

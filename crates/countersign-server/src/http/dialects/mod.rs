@@ -3,6 +3,8 @@
 
 pub mod access_refresh;
 pub mod auth_token;
+pub mod code_envelope;
+pub mod credentials;
 pub mod flask_jwt;
 pub mod flask_token;
 pub mod legacy;
@@ -53,7 +55,8 @@ pub struct Definition {
 }
 
 /// Every dialect there is.
-static DEFINITIONS: [Definition; 2] = [auth_token::DEFINITION, access_refresh::DEFINITION];
+static DEFINITIONS: [Definition; 3] =
+    [auth_token::DEFINITION, access_refresh::DEFINITION, code_envelope::DEFINITION];
 
 /// The names of the dialects there are.
 pub fn names() -> Vec<&'static str> {

@@ -44,6 +44,11 @@ impl Fail {
         Self::Told { status, body, retry_after: None }
     }
 
+    /// What is wrong with a field, as `reqparse` tells it.
+    pub fn field(name: &str, message: &str) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, json!({ "message": { name: message } }))
+    }
+
     /// What any route answers when an operation fails; where a dialect has other words for one of
     /// the errors, the route says so before.
     pub fn of(error: Error, words: &Words) -> Self {

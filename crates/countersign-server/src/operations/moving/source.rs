@@ -59,10 +59,10 @@ impl Source {
 }
 
 async fn fingerprint(db: &Db) -> Result<String, DbError> {
-    let mut text = String::new();
+    let mut parts = Vec::new();
     for name in TELLING {
         let Content { rows, checksum } = Sum::of(Table::named(name), db, |_| true, |_| {}).await?;
-        text.push_str(&format!("{name} {rows} {checksum} "));
+        parts.push(format!("{name} {rows} {checksum}"));
     }
-    Ok(text)
+    Ok(parts.join(" "))
 }

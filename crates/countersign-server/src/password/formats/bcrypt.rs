@@ -58,6 +58,11 @@ pub(super) fn is_compared_whole(password: &str) -> bool {
 }
 
 impl Bcrypt {
+    #[cfg(test)]
+    pub(super) fn salt(&self) -> [u8; 16] {
+        self.salt
+    }
+
     pub(super) fn matches(&self, password: &[u8]) -> bool {
         let mut key = Zeroizing::new([0; KEY_OCTETS]);
         let length = password.len().min(KEY_OCTETS);

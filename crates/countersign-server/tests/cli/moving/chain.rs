@@ -13,7 +13,7 @@ use super::{move_between, sample, url};
 use crate::database::TestDatabase;
 use crate::program::Place;
 
-/// How many users take the journey: 2,000 unless COUNTERSIGN_TEST_MOVE_USERS says otherwise.
+/// How many users take the journey: 2,000 unless `COUNTERSIGN_TEST_MOVE_USERS` says otherwise.
 fn users() -> u32 {
     let wanted = std::env::var("COUNTERSIGN_TEST_MOVE_USERS");
     wanted.map_or(2_000, |users| users.parse().expect("a number of users"))
@@ -30,7 +30,7 @@ fn export(database: &Path, file: &Path) {
     for table in tables.map(|table| table.expect("a name")) {
         let mut select =
             connection.prepare(&format!("SELECT * FROM {table} ORDER BY 1, 2")).expect("a table");
-        let columns: Vec<String> = select.column_names().into_iter().map(str::to_owned).collect();
+        let columns: Vec<String> = select.column_names().map(str::to_owned).collect();
         let mut rows = select.query([]).expect("it can be read");
         while let Some(row) = rows.next().expect("it can be read") {
             let value = |at: usize| match row.get_ref(at).expect("a column") {

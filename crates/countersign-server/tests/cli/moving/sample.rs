@@ -51,8 +51,8 @@ pub(super) fn fill(place: &Place, users: u32) {
 
 fn user(connection: &Connection, at: u32) -> rusqlite::Result<()> {
     let long = "😀".repeat(200);
-    let name = if at % 97 == 0 { Some(long.as_str()) } else { text(at) };
-    let roles = if at % 3 == 0 { "" } else { "admin editor" };
+    let name = if at.is_multiple_of(97) { Some(long.as_str()) } else { text(at) };
+    let roles = if at.is_multiple_of(3) { "" } else { "admin editor" };
     connection.prepare_cached("INSERT INTO users VALUES (?, ?, ?, ?, ?, ?, ?, ?)")?.execute(
         params![
             id(1, at),

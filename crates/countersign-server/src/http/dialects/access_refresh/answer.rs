@@ -27,11 +27,6 @@ pub(super) fn pair(message: String, Pair { access_token, refresh_token }: Pair) 
     }))
 }
 
-/// What is wrong with a field.
-pub(super) fn field(name: &str, message: &str) -> Fail {
-    Fail::new(StatusCode::BAD_REQUEST, json!({ "message": { name: message } }))
-}
-
 /// A route whose table has 500 for a database that fails.
 pub(super) fn storage_failed() -> Fail {
     Fail::new(StatusCode::INTERNAL_SERVER_ERROR, went_wrong())

@@ -5,10 +5,11 @@ use axum::extract::State;
 use serde_json::{Value, json};
 
 use super::answer::{fail, pair};
-use super::body::Credentials;
+use super::body::Body;
 use super::token::mint;
 use crate::error::{Error, Half, Result};
 use crate::http::dialects::Dialect;
+use crate::http::dialects::credentials::Credentials;
 use crate::http::dialects::reply::Fail;
 use crate::identifier::Identifier;
 use crate::operations::Caller;
@@ -20,7 +21,7 @@ use crate::tables::identifier;
 pub async fn post(
     State(dialect): State<Dialect>,
     caller: Caller,
-    Credentials { username, password }: Credentials,
+    Body(Credentials { username, password }): Body,
 ) -> Result<Json<Value>, Fail> {
     let log_in =
         LogIn { identifier: username.clone(), password, presented: Presented::Typed, device: None };

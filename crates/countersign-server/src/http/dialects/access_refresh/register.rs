@@ -5,11 +5,12 @@ use axum::extract::State;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::answer::{fail, field, pair, storage_failed};
-use super::body::Credentials;
+use super::answer::{fail, pair, storage_failed};
+use super::body::Body;
 use super::token::mint;
 use crate::error::{Error, Result};
 use crate::http::dialects::Dialect;
+use crate::http::dialects::credentials::Credentials;
 use crate::http::dialects::reply::{Fail, is_storage};
 use crate::identifier::Identifier;
 use crate::operations::Caller;
@@ -21,16 +22,16 @@ use crate::tables::identifier;
 pub async fn post(
     State(dialect): State<Dialect>,
     caller: Caller,
-    Credentials { username, password }: Credentials,
+    Body(Credentials { username, password }): Body,
 ) -> Result<Json<Value>, Fail> {
     let identifier = Identifier::parse(&username)
-        .map_err(|_| field("username", "This username cannot be used"))?;
-    let password =
-        Password::parse(password).map_err(|invalid| field("password", &invalid.to_string()))?;
+        .map_err(|_| Fail::field("username", "This username cannot be used"))?;
+    let password = Password::parse(password)
+        .map_err(|invalid| Fail::field("password", &invalid.to_string()))?;
     match register(&dialect, &caller, identifier.clone(), password).await {
         Ok(answer) => Ok(answer),
         Err(Error::IdentifierTaken(_)) => Ok(taken(&dialect, &identifier).await.map_err(fail)?),
-        Err(Error::Invalid { message, .. }) => Err(field("password", &message)),
+        Err(Error::Invalid { message, .. }) => Err(Fail::field("password", &message)),
         Err(Error::RegistrationClosed) => {
             let message = json!({ "message": "Registration is closed" });
             Err(Fail::new(StatusCode::FORBIDDEN, message))

@@ -9,7 +9,7 @@ use super::answer::{WORDS, fail};
 use crate::clock::Time;
 use crate::error::{Error, Refusal, Result};
 use crate::http::dialects::flask_jwt::{MISSING, V4, Wanted};
-use crate::http::dialects::flask_token::{Flask, ended};
+use crate::http::dialects::flask_token::{Flask, Sent, ended};
 use crate::http::dialects::reply::Fail;
 use crate::http::dialects::{Bearer, Dialect};
 use crate::operations::lasting::{Lasting, access_jti};
@@ -89,7 +89,8 @@ pub(super) async fn check(
     now: Time,
 ) -> Result<Bearer, Fail> {
     let token = V4.token_in(headers)?.ok_or(MISSING)?;
-    let checked = flask(dialect).check(&token, wanted, now).await;
+    let sent = Sent { token, csrf: None };
+    let checked = flask(dialect).check(&sent, wanted, now).await;
     checked.map_err(|denied| Fail::denied(denied, &WORDS))
 }
 

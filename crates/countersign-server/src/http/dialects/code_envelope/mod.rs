@@ -1,0 +1,63 @@
+//! The dialect `code-envelope`: `{code, message, …}` with HTTP 200; one token a login, which may
+//! travel in a cookie. Its clients send the SHA-256 of a password.
+
+pub mod answer;
+pub mod body;
+pub mod cookies;
+pub mod login;
+pub mod logout;
+pub mod token;
+pub mod users;
+
+use std::time::Duration;
+
+use axum::routing::{get, post};
+use countersign::{ClaimType, Claims, Profile, Subject};
+use http::Method;
+use serde_json::Value;
+
+use super::Definition;
+use super::legacy::Rule;
+use crate::http::router::Route;
+use crate::operations::credentials::Presented;
+use crate::operations::legacy::Owner;
+
+/// What the dialect is.
+pub const DEFINITION: Definition = Definition {
+    name: "code-envelope",
+    access_ttl: Duration::from_hours(1),
+    refresh_ttl: None,
+    single: false,
+    profile: Profile {
+        typ: "JWT",
+        required: &[
+            ("iat", ClaimType::Integer),
+            ("nbf", ClaimType::Integer),
+            ("jti", ClaimType::Text),
+            ("sid", ClaimType::Text),
+            ("fresh", ClaimType::Boolean),
+            ("type", ClaimType::Text),
+            ("identity", ClaimType::Text),
+        ],
+        subject: Subject::Text,
+    },
+    legacy: Rule {
+        profile: Profile { typ: "JWT", required: &[], subject: Subject::None },
+        owner,
+        stamp: None,
+    },
+    presented: Presented::ClientSha256,
+    routes: || {
+        vec![
+            Route::new(Method::POST, "/login", post(login::post)),
+            Route::new(Method::GET, "/users", get(users::get)),
+            Route::new(Method::POST, "/logout", post(logout::post)),
+        ]
+    },
+};
+
+/// The claim's name is a setting of the library that minted the token.
+fn owner(claims: &Claims) -> Option<Owner> {
+    let name = claims.get("identity").and_then(Value::as_str).or(claims.subject())?;
+    Some(Owner::Identifier(name.to_owned()))
+}
