@@ -4,8 +4,11 @@ use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
+
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::tables::event::Event;
 
@@ -18,6 +21,7 @@ pub struct Audit(Option<SyncSender<Message>>);
 
 enum Message {
     Event(Box<Event>),
+    Line(Value),
     Flush(SyncSender<()>),
 }
 
@@ -34,11 +38,20 @@ impl Audit {
 
     /// Copies an event that was committed.
     pub fn write(&self, event: Event) {
-        if let Some(sender) = &self.0
-            && sender.try_send(Message::Event(Box::new(event))).is_err()
-        {
+        if self.send(Message::Event(Box::new(event))).is_err() {
             tracing::warn!("the audit file does not keep up; the event is in the database alone");
         }
+    }
+
+    /// Appends a line that is no event's.
+    pub fn write_line(&self, line: Value) {
+        if self.send(Message::Line(line)).is_err() {
+            tracing::warn!("the audit file does not keep up; a line that is no event is missing");
+        }
+    }
+
+    fn send(&self, message: Message) -> Result<(), TrySendError<Message>> {
+        self.0.as_ref().map_or(Ok(()), |sender| sender.try_send(message))
     }
 
     /// Waits until all that was copied so far has reached the file.
@@ -61,6 +74,7 @@ fn write_all(receiver: &Receiver<Message>, mut file: impl Write) {
         for message in std::iter::once(first).chain(receiver.try_iter()) {
             match message {
                 Message::Event(event) => add_line(&mut lines, &event),
+                Message::Line(line) => add_line(&mut lines, &line),
                 Message::Flush(done) => waiting.push(done),
             }
         }
@@ -74,10 +88,10 @@ fn write_all(receiver: &Receiver<Message>, mut file: impl Write) {
     }
 }
 
-fn add_line(lines: &mut Vec<u8>, event: &Event) {
+fn add_line(lines: &mut Vec<u8>, line: &impl Serialize) {
     let start = lines.len();
-    if let Err(error) = serde_json::to_writer(&mut *lines, event) {
-        tracing::warn!(%error, "an event cannot be written as JSON");
+    if let Err(error) = serde_json::to_writer(&mut *lines, line) {
+        tracing::warn!(%error, "a line of the audit file cannot be written as JSON");
         return lines.truncate(start);
     }
     lines.push(b'\n');

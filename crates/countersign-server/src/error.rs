@@ -7,7 +7,7 @@ use std::time::Duration;
 use countersign::{EndReason, VerifyError};
 
 use crate::db::{AsDbError, DbError};
-use crate::identifier::InvalidIdentifier;
+use crate::identifier::{InvalidIdentifier, InvalidName};
 use crate::password::{InvalidPassword, Overloaded};
 use crate::tables::user::User;
 
@@ -116,6 +116,11 @@ impl From<Overloaded> for Error {
 impl Error {
     /// An identifier that came in the member `field` and cannot be accepted.
     pub fn identifier(field: &'static str, invalid: InvalidIdentifier) -> Self {
+        Self::Invalid { field, reason: invalid.reason(), message: invalid.to_string().into() }
+    }
+
+    /// A name that came in the member `field` and cannot be accepted.
+    pub fn name(field: &'static str, invalid: InvalidName) -> Self {
         Self::Invalid { field, reason: invalid.reason(), message: invalid.to_string().into() }
     }
 

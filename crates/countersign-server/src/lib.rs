@@ -15,6 +15,7 @@ pub mod error;
 pub mod hmac_keys;
 pub mod http;
 pub mod identifier;
+pub mod import;
 pub mod keys;
 pub mod network;
 pub mod node;

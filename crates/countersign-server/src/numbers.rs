@@ -19,6 +19,11 @@ impl Numbers {
         Self { left: Mutex::new(0..0), size }
     }
 
+    /// Drops what is left of the block: somebody came along with a number of it.
+    pub async fn forget(&self) {
+        *self.left.lock().await = 0..0;
+    }
+
     /// The next number, which no other node has or will get.
     pub async fn next(&self, db: &Db) -> Result<i64, DbError> {
         let mut left = self.left.lock().await;

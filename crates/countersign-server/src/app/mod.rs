@@ -20,6 +20,7 @@ use crate::csrf_token::CsrfTokens;
 use crate::db::{Db, Tx};
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
+use crate::identifier::Shapes;
 use crate::keys::{Keys, Sealing};
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
@@ -56,6 +57,8 @@ pub struct Parts {
     pub keys: Keys,
     /// The one way to hash passwords.
     pub lane: HashLane,
+    /// What is a phone number here.
+    pub shapes: Shapes,
     /// The native access tokens' verifier.
     pub verifier: Verifier,
     pub(crate) sealing: Sealing,
@@ -85,7 +88,7 @@ impl App {
     /// key to sign with.
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
         let Opened { db, master, previous, notices } = open(&setup).await?;
-        let Setup { config, clock, entropy, command, dialects_access_ttl, .. } = setup;
+        let Setup { config, clock, entropy, command, dialects_access_ttl, shapes, .. } = setup;
         let wants_client_sha256 = setup.dialects_want_client_sha256;
         let now = clock.now();
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
@@ -114,6 +117,7 @@ impl App {
             turns: Turns::default(),
             numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
             uses: Uses::default(),
+            shapes,
             wants_client_sha256,
             config,
             clock,
@@ -138,6 +142,11 @@ impl App {
             absolute_ttl: sessions.absolute_ttl,
             single: false,
         }
+    }
+
+    /// How passwords are hashed, as the operator set it.
+    pub(crate) fn lane_options(&self) -> LaneOptions {
+        lane_options(&self.config, false)
     }
 
     /// Does `change` through the one door for writes; it may run several times.

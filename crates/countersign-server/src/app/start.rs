@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::db::{Db, DbError, DbOptions};
 use crate::entropy::Entropy;
 use crate::error::Error;
+use crate::identifier::Shapes;
 use crate::password::LaneError;
 use crate::secrets::{MasterSecret, SecretError, SecretSource, prepare_data_dir};
 use crate::tables::setting;
@@ -28,6 +29,8 @@ pub struct Setup {
     pub entropy: Entropy,
     /// The longest life that an access token of a dialect may have; zero without dialects.
     pub dialects_access_ttl: Duration,
+    /// What is a phone number here: what the dialects say is one.
+    pub shapes: Shapes,
     /// Whether a dialect's clients send the SHA-256 of passwords.
     pub dialects_want_client_sha256: bool,
     /// Whether this is a command that runs beside servers, and takes of everything as little as it

@@ -4,6 +4,7 @@
 mod completions;
 mod configuration;
 mod events;
+mod import;
 mod key;
 mod logging;
 mod migrate;
@@ -31,6 +32,7 @@ use crate::db::DbError;
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::http::dialects;
+use crate::identifier::Shapes;
 use crate::operations::Caller;
 use crate::operations::moving::MoveError;
 use crate::secrets;
@@ -88,6 +90,8 @@ enum Command {
     Migrate(migrate::Migrate),
     /// Move everything from one database to another.
     Move(moving::Move),
+    /// Import the users of another system.
+    Import(import::Import),
     /// Show what happened lately, the latest first.
     Events(events::Events),
     /// Look into access tokens.
@@ -109,6 +113,7 @@ impl Command {
             Self::Key(key) => key.run(settings).await,
             Self::Migrate(migrate) => migrate.run(settings).await,
             Self::Move(it) => it.run(settings).await,
+            Self::Import(import) => import.run(settings).await,
             Self::Events(events) => events.run(settings).await,
             Self::Token(token) => token.run(settings).await,
             Self::Config(configuration) => configuration.run(settings),
@@ -203,10 +208,16 @@ impl Settings {
         Ok(Config::load(self.config.as_deref(), config::environment(), &flags, &names)?)
     }
 
+    /// What is a phone number here.
+    fn shapes(&self) -> Result<Shapes, Failure> {
+        Ok(dialects::shapes(&self.load(Overrides::default())?))
+    }
+
     async fn build(&self, config: Config, command: bool) -> Result<(App, Notices), Failure> {
         let master_secret = std::env::var(secrets::VARIABLE).ok().map(SecretString::from);
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
+            shapes: dialects::shapes(&config),
             dialects_want_client_sha256: dialects::want_client_sha256(&config),
             config,
             master_secret,

@@ -24,6 +24,11 @@ pub(super) fn token() -> Result<String, Failure> {
     Ok(secret("Token")?.trim().to_owned())
 }
 
+/// Asks for a URL that may hold a password; else reads one line of standard input.
+pub(super) fn url() -> Result<String, Failure> {
+    Ok(secret("URL")?.trim().to_owned())
+}
+
 fn secret(what: &str) -> Result<String, Failure> {
     let failed = |error: io::Error| Failure::Failed(format!("standard input: {error}"));
     if io::stdin().is_terminal() {

@@ -8,7 +8,8 @@ use std::borrow::Cow;
 use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
-use super::Failure;
+use super::{Failure, prompt};
+use crate::db::foreign::Foreign;
 use crate::db::{Db, DbError, DbOptions};
 
 /// Where a database is, and how its user named it.
@@ -42,16 +43,38 @@ impl Source {
         Ok(Self { flag, url: url.into() })
     }
 
+    /// As [`Source::find`]; for `-` the URL is asked for, or is the first line of standard input.
+    pub(super) fn find_or_ask(
+        flag: &'static str,
+        argument: Option<&str>,
+        variable: &'static str,
+    ) -> Result<Self, Failure> {
+        match argument {
+            Some("-") => Ok(Self { flag, url: prompt::url()?.into() }),
+            argument => Self::find(flag, argument, variable),
+        }
+    }
+
+    /// Opens a database that may be any other system's.
+    pub(super) async fn connect_foreign(&self) -> Result<Foreign, Failure> {
+        Foreign::connect(self.url.expose_secret()).await.map_err(|error| self.failure(&error))
+    }
+
+    fn failure(&self, error: &DbError) -> Failure {
+        let message = format!("{}: {error}", self.flag);
+        match error {
+            DbError::Configuration(_) => Failure::Arguments(message),
+            _ => Failure::Failed(message),
+        }
+    }
+
     /// Opens the database, as `change` has changed the usual options.
     pub(super) async fn connect(
         &self,
         change: impl FnOnce(DbOptions) -> DbOptions,
     ) -> Result<Db, Failure> {
         let options = change(DbOptions::new(self.url.expose_secret()));
-        Db::connect(options).await.map_err(|error| match error {
-            DbError::Configuration(error) => Failure::Arguments(format!("{}: {error}", self.flag)),
-            error => Failure::Failed(format!("{}: {error}", self.flag)),
-        })
+        Db::connect(options).await.map_err(|error| self.failure(&error))
     }
 }
 

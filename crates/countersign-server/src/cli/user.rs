@@ -9,7 +9,7 @@ use super::{Failure, Settings, prompt};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::native::answer::UserAnswer;
-use crate::identifier::{DisplayName, Identifier, Kind};
+use crate::identifier::{DisplayName, Identifier, Kind, Shapes};
 use crate::operations::accounts::Profile;
 use crate::operations::credentials::Presented;
 use crate::operations::register::Registration;
@@ -114,7 +114,7 @@ impl User {
 impl Create {
     async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let presented = if self.client_sha256 { Presented::ClientSha256 } else { Presented::Typed };
-        let registration = self.parse()?;
+        let registration = self.parse(settings.shapes()?)?;
         let profile = settings
             .with_app(async |app, caller| {
                 let user = app.create_user(caller, presented, registration).await?;
@@ -125,13 +125,13 @@ impl Create {
     }
 
     /// Asks for the password last, when all the rest is known to be good.
-    fn parse(self) -> Result<Registration, Failure> {
+    fn parse(self, shapes: Shapes) -> Result<Registration, Failure> {
         let Self { identifiers, name, admin, mut roles, client_sha256: _ } = self;
         if admin {
             roles.insert(0, user::User::ADMIN.to_owned());
         }
         Ok(Registration {
-            identifiers: identifiers.parse()?,
+            identifiers: identifiers.parse(shapes)?,
             name: name.map(|name| display_name(&name)).transpose()?,
             roles: parse_roles(roles)?,
             password: prompt::new_password()?,
@@ -140,13 +140,13 @@ impl Create {
 }
 
 impl Identifiers {
-    fn parse(self) -> Result<Vec<Identifier>, Error> {
+    fn parse(self, shapes: Shapes) -> Result<Vec<Identifier>, Error> {
         let given =
             [(Kind::Email, self.email), (Kind::Username, self.username), (Kind::Phone, self.phone)];
         let parse = |(kind, value): (Kind, String)| {
             let parsed = match kind {
-                Kind::Username => Identifier::parse(&value),
-                Kind::Email | Kind::Phone => Identifier::parse_as(kind, &value),
+                Kind::Username => shapes.parse(&value),
+                Kind::Email | Kind::Phone => shapes.parse_as(kind, &value),
             };
             parsed.map_err(|invalid| Error::identifier(kind.as_str(), invalid))
         };

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{SigningSecret, form};
+use crate::clock::Time;
 
 /// A dialect that is switched on. What each key does in which dialect is the dialect's own matter;
 /// `None` is the dialect's own default.
@@ -48,6 +50,15 @@ pub struct DialectConfig {
     pub csrf_check_form: bool,
     /// Numbers of its codes, by name.
     pub codes: BTreeMap<String, i64>,
+}
+
+impl DialectConfig {
+    /// When the old system's tokens stop to be taken: at the end of the last day, in UTC. A day
+    /// beyond all calendars never ends.
+    pub fn legacy_tokens_end(&self) -> Option<Time> {
+        let end = self.legacy_tokens_until?.tomorrow().and_then(|day| day.to_zoned(TimeZone::UTC));
+        Some(end.map_or(Time(i64::MAX), |end| Time(end.timestamp().as_millisecond())))
+    }
 }
 
 /// Which passwords a dialect accepts at registration.

@@ -4,6 +4,7 @@ mod columns;
 mod door;
 mod durability;
 mod error;
+pub mod foreign;
 mod migrate;
 pub mod migrations;
 mod server;

@@ -28,5 +28,5 @@ pub fn caller(parts: &Parts, app: &App) -> Caller {
         agent.chars().filter(|c| !c.is_control()).take(AGENT_LENGTH).collect()
     });
     let address = parts.extensions.get::<ClientAddress>().map(|address| address.ip());
-    Caller { now: app.clock.now(), address, agent, actor: None }
+    Caller { now: app.clock.now(), address, agent, actor: None, action: None }
 }

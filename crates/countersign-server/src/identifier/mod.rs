@@ -2,11 +2,13 @@
 //! key, so that two ways to write an identifier are one account and a look-alike never is.
 //!
 //! The shape of a value decides its kind: with `@` an e-mail address, with a leading `+` a phone
-//! number, else a username. No username can therefore be another's address or number.
+//! number, else a username. No username can therefore be another's address or number. [`Shapes`] says
+//! what else is a phone number.
 
 mod email;
 mod name;
 mod phone;
+mod shapes;
 pub(crate) mod text;
 mod username;
 
@@ -16,6 +18,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use name::{DisplayName, InvalidName};
+pub use shapes::Shapes;
 
 /// What an identifier is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -156,6 +159,9 @@ pub enum InvalidIdentifier {
         "a phone number is written with its country code, such as +44 20 7946 0958: 8 to 15 digits"
     )]
     PhoneShape,
+    /// A username that is a phone number here.
+    #[error("this is a mobile number, which cannot be a username")]
+    MobileNumber,
     /// Not a mobile number of mainland China.
     #[error("a mobile number has 11 digits and begins with 13 to 19")]
     MobileShape,
@@ -175,6 +181,7 @@ impl InvalidIdentifier {
             Self::UsernameShape => "username_shape",
             Self::PhoneShape => "phone_shape",
             Self::MobileShape => "mobile_shape",
+            Self::MobileNumber => "mobile_number",
         }
     }
 }

@@ -6,7 +6,7 @@ use futures::FutureExt as _;
 use super::credentials::Presented;
 use super::{Caller, record::Record};
 use crate::app::App;
-use crate::db::Tx;
+use crate::db::{DbError, Tx};
 use crate::error::{Error, Result};
 use crate::identifier::Identifier;
 use crate::password::Password;
@@ -53,8 +53,26 @@ impl App {
         {
             return Ok(user);
         }
-        let identifier = Identifier::parse(name).map_err(|_| Error::NotFound("user"))?;
-        user::find_by_identifier(&self.db, &identifier.key).await?.ok_or(Error::NotFound("user"))
+        let found = self.find_by_text(name).await?.and_then(|(_, user)| user);
+        found.ok_or(Error::NotFound("user"))
+    }
+
+    /// The key of the identifier that somebody typed, and the user who has it; `None` for what is
+    /// no identifier.
+    pub async fn find_by_text(
+        &self,
+        text: &str,
+    ) -> Result<Option<(String, Option<User>)>, DbError> {
+        let Ok(Identifier { key, .. }) = self.shapes.parse(text) else { return Ok(None) };
+        // Whoever had a username of this shape before it was one of phones keeps it.
+        if let Ok(Identifier { key: username, .. }) = Identifier::parse(text)
+            && username != key
+            && let Some(user) = user::find_by_identifier(&self.db, &username).await?
+        {
+            return Ok(Some((username, Some(user))));
+        }
+        let user = user::find_by_identifier(&self.db, &key).await?;
+        Ok(Some((key, user)))
     }
 
     /// Changes what the user wants to be called.

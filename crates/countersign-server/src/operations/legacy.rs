@@ -11,7 +11,6 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Refusal, Result};
-use crate::identifier::Identifier;
 use crate::tables::import::{self, Import};
 use crate::tables::revocation::{self, Revocation, Subject};
 use crate::tables::user::{self, User};
@@ -89,10 +88,9 @@ impl App {
         let user = match &token.owner {
             Owner::Number(number) => user::find_by_number(&self.db, *number).await,
             Owner::Id(id) => user::find(&self.db, id).await,
-            Owner::Identifier(text) => match Identifier::parse(text) {
-                Ok(identifier) => user::find_by_identifier(&self.db, &identifier.key).await,
-                Err(_) => Ok(None),
-            },
+            Owner::Identifier(text) => {
+                self.find_by_text(text).await.map(|found| found.and_then(|(_, user)| user))
+            }
         };
         let user = user.map_err(out_of_touch)?.ok_or_else(|| gone.clone())?;
         let import = import::find(&self.db, &user.id).await.map_err(out_of_touch)?;
@@ -132,6 +130,7 @@ impl App {
             until: usual.max(expires_at),
         };
         self.announce(tx, revocation).await?;
+        self.note_action(tx, caller, user_id).await?;
         let record = Record::of("logout").because(EndReason::Logout.as_str());
         Ok(self.record(tx, caller, record.user(user_id)).await?)
     }

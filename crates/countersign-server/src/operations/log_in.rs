@@ -9,7 +9,6 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::{DbError, Tx};
 use crate::error::{Error, Half, Result};
-use crate::identifier::Identifier;
 use crate::password::Password;
 use crate::tables::password::{self, CLIENT_SHA256};
 use crate::tables::session::Session;
@@ -27,25 +26,40 @@ pub struct LogIn {
     pub device: Option<String>,
 }
 
+/// Somebody who has proved to be a user, and has no session for it yet.
+pub struct Proven {
+    user: User,
+    device: Option<String>,
+    proof: (Proof, Renewal),
+}
+
 impl App {
-    /// Begins a session for whoever proves to be the user.
-    ///
-    /// An identifier that nobody can have, an unknown one, a wrong password, a disabled user and a
-    /// user without a password are refused alike, after the same work; only the error's
-    /// [`Half`] differs.
+    /// Begins a session for whoever proves to be the user; see [`App::prove_login`] and
+    /// [`App::begin`].
     pub async fn log_in(
         &self,
         caller: &Caller,
         terms: &Terms,
-        LogIn { identifier, password, presented, device }: LogIn,
+        log_in: LogIn,
     ) -> Result<(User, Session)> {
+        let proven = self.prove_login(caller, log_in).await?;
+        self.begin(caller, terms, proven).await
+    }
+
+    /// Asks whoever wants to log in for their proof.
+    ///
+    /// An identifier that nobody can have, an unknown one, a wrong password, a disabled user and a
+    /// user without a password are refused alike, after the same work; only the error's
+    /// [`Half`] differs.
+    pub async fn prove_login(
+        &self,
+        caller: &Caller,
+        LogIn { identifier, password, presented, device }: LogIn,
+    ) -> Result<Proven> {
         // What is no identifier is nobody's: it takes the way of an unknown one.
-        let (account, user) = match Identifier::parse(&identifier) {
-            Ok(Identifier { key, .. }) => {
-                let user = user::find_by_identifier(&self.db, &key).await?;
-                (key, user)
-            }
-            Err(_) => (format!("\0{identifier}"), None),
+        let (account, user) = match self.find_by_text(&identifier).await? {
+            Some(found) => found,
+            None => (format!("\0{identifier}"), None),
         };
         // What is no password is nobody's, whoever the user is.
         let password =
@@ -54,15 +68,18 @@ impl App {
         let proof = self.prove(caller, "login", (&account, user.as_ref()), presented).await?;
         let renewal = self.renew(caller, &proof).await?;
         let user = user.ok_or(Error::InvalidCredentials(Half::Identifier))?;
-        self.begin(caller, terms, (user, device), (proof, renewal)).await
+        Ok(Proven { user, device, proof: (proof, renewal) })
     }
 
-    async fn begin(
+    /// Begins the session of a user who has proved to be that.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] where the user was disabled, deleted, or had all sessions ended since.
+    pub async fn begin(
         &self,
         caller: &Caller,
         terms: &Terms,
-        (user, device): (User, Option<String>),
-        proof: (Proof, Renewal),
+        Proven { user, device, proof }: Proven,
     ) -> Result<(User, Session)> {
         let job = (caller.clone(), terms.clone(), user, device, proof);
         self.write("log_in", job, |tx, app, job| {
@@ -76,6 +93,7 @@ impl App {
                 let session =
                     app.begin_session(tx, caller, &user, (terms, device.as_deref())).await?;
                 let record = Record::of("login").user(&user.id).session(&session.id);
+                app.note_action(tx, caller, &user.id).await?;
                 app.record(tx, caller, record).await?;
                 Ok((user, session))
             }

@@ -4,6 +4,7 @@
 pub mod accounts;
 pub mod clearance;
 pub mod credentials;
+pub mod import;
 pub mod keys;
 pub mod lasting;
 pub mod legacy;
@@ -24,6 +25,7 @@ pub mod turns;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use self::record::Action;
 use crate::clock::Time;
 
 /// The longest text that a client may call itself.
@@ -40,12 +42,14 @@ pub struct Caller {
     pub agent: Option<String>,
     /// Who acts, where that is not the user themselves.
     pub actor: Option<String>,
+    /// What a log of actions beside the events is told of the request.
+    pub action: Option<Action>,
 }
 
 impl Caller {
     /// A command of the operator's.
     pub fn command(now: Time) -> Self {
-        Self { now, address: None, agent: None, actor: Some("command".to_owned()) }
+        Self { now, address: None, agent: None, actor: Some("command".to_owned()), action: None }
     }
 
     /// The address that takes a share of the hash lane.

@@ -1,9 +1,12 @@
 //! Events, written in the transaction of the change that they tell of.
 
+use serde_json::json;
+
 use super::Caller;
 use crate::app::App;
 use crate::db::{DbError, Ended, Tx};
 use crate::tables::event::{self, Event};
+use crate::tables::user;
 
 /// What an event says beside who asked, from where, and when.
 #[derive(Clone, Debug, Default)]
@@ -56,7 +59,45 @@ impl<'a> Record<'a> {
     }
 }
 
+/// A login or a logout as services beside this one read it in the audit file: a line of its own, in
+/// words of their own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Action {
+    /// The path of the request.
+    pub url: String,
+    /// Its method, in lower case.
+    pub method: &'static str,
+    /// What it is for.
+    pub event: &'static str,
+}
+
 impl App {
+    /// Writes the caller's action, if there is one, once the change is committed.
+    pub(super) async fn note_action(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        user_id: &str,
+    ) -> Result<(), DbError> {
+        let Some(Action { url, method, event }) = &caller.action else { return Ok(()) };
+        let Some(user) = user::find_in(tx, user_id).await? else { return Ok(()) };
+        let line = json!({
+            "user_id": user.number,
+            "url": url,
+            "method": method,
+            "msg": event,
+            "event": event,
+            "time": caller.now,
+        });
+        let audit = self.audit.clone();
+        tx.at_end(move |ended| {
+            if ended == Ended::Committed {
+                audit.write_line(line);
+            }
+        });
+        Ok(())
+    }
+
     /// Writes an event; its copy goes to the audit file once the change is committed.
     pub async fn record(
         &self,
@@ -64,7 +105,20 @@ impl App {
         caller: &Caller,
         record: Record<'_>,
     ) -> Result<(), DbError> {
-        let event = Event {
+        let event = self.event(caller, record);
+        event::insert(tx, &event).await?;
+        let audit = self.audit.clone();
+        tx.at_end(move |ended| {
+            if ended == Ended::Committed {
+                audit.write(event);
+            }
+        });
+        Ok(())
+    }
+
+    /// The event that a record makes.
+    pub(super) fn event(&self, caller: &Caller, record: Record<'_>) -> Event {
+        Event {
             id: self.entropy.uuid(caller.now).to_string(),
             at: caller.now,
             kind: record.kind.to_owned(),
@@ -76,14 +130,6 @@ impl App {
             address: caller.address.map(|address| address.to_string()),
             agent: caller.agent.clone(),
             occurrences: record.occurrences.unwrap_or(1),
-        };
-        event::insert(tx, &event).await?;
-        let audit = self.audit.clone();
-        tx.at_end(move |ended| {
-            if ended == Ended::Committed {
-                audit.write(event);
-            }
-        });
-        Ok(())
+        }
     }
 }

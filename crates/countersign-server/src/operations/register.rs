@@ -30,6 +30,10 @@ pub struct Registration {
     pub roles: Vec<String>,
 }
 
+/// How often a number is taken anew.
+const NUMBERS_TRIED: usize = 3;
+
+#[derive(Clone)]
 struct Job {
     caller: Caller,
     user: User,
@@ -47,12 +51,28 @@ impl App {
         policy: Option<&Policy>,
         registration: Registration,
     ) -> Result<(User, Session)> {
-        if self.config.registration.mode != RegistrationMode::Open {
-            return Err(Error::RegistrationClosed);
-        }
+        self.check_open()?;
         let (user, session) =
             self.create(caller, Some(terms.clone()), (policy, PLAIN), registration).await?;
         Ok((user, session.ok_or(Error::Internal("a registration without its session"))?))
+    }
+
+    /// Makes an account for whoever asks, who will log in next.
+    pub async fn sign_up(
+        &self,
+        caller: &Caller,
+        policy: Option<&Policy>,
+        registration: Registration,
+    ) -> Result<User> {
+        self.check_open()?;
+        Ok(self.create(caller, None, (policy, PLAIN), registration).await?.0)
+    }
+
+    fn check_open(&self) -> Result<()> {
+        match self.config.registration.mode {
+            RegistrationMode::Open => Ok(()),
+            RegistrationMode::Invite | RegistrationMode::Closed => Err(Error::RegistrationClosed),
+        }
     }
 
     /// Makes an account as the operator, for clients that present the password in this way.
@@ -86,17 +106,13 @@ impl App {
                 .check(&password, &own)
                 .map_err(|invalid| Error::password("password", invalid))?;
         }
-        for identifier in &identifiers {
-            // Told before the hash is paid for; the unique key decides all the same.
-            if user::find_by_identifier(&self.db, &identifier.key).await?.is_some() {
-                return Err(Error::IdentifierTaken(identifier.kind.as_str()));
-            }
-        }
+        // Told before the hash is paid for; the unique key decides all the same.
+        self.refuse_taken(&identifiers).await?;
         let password = if form == CLIENT_SHA256 { password.client_sha256() } else { password };
         let hash = self.lane.hash(password, caller.lane_address()).await?;
         let user = User {
             id: self.entropy.uuid(caller.now).to_string(),
-            number: self.numbers.next(&self.db).await?,
+            number: 0,
             name,
             roles,
             epoch: 0,
@@ -104,13 +120,35 @@ impl App {
             last_login_at: terms.is_some().then_some(caller.now),
             disabled_at: None,
         };
-        let first = identifiers.first().map_or("identifier", |identifier| identifier.kind.as_str());
         let job = Job { caller: caller.clone(), user, identifiers, password: (form, hash), terms };
-        let created = self.write("register", job, |tx, app, job| insert(tx, app, job).boxed());
-        created.await.map_err(|error| match error {
-            Error::Db(error) if error.is_unique() => Error::IdentifierTaken(first),
-            error => error,
-        })
+        self.add(job).await
+    }
+
+    /// Adds the user under the next number that is free.
+    async fn add(&self, mut job: Job) -> Result<(User, Option<Session>)> {
+        for _ in 0..NUMBERS_TRIED {
+            job.user.number = self.numbers.next(&self.db).await?;
+            let created =
+                self.write("register", job.clone(), |tx, app, job| insert(tx, app, job).boxed());
+            match created.await {
+                Err(Error::Db(error)) if error.is_unique() => {
+                    self.refuse_taken(&job.identifiers).await?;
+                    // Users with numbers of their own came along meanwhile.
+                    self.numbers.forget().await;
+                }
+                created => return created,
+            }
+        }
+        Err(Error::Conflict)
+    }
+
+    async fn refuse_taken(&self, identifiers: &[Identifier]) -> Result<()> {
+        for identifier in identifiers {
+            if user::find_by_identifier(&self.db, &identifier.key).await?.is_some() {
+                return Err(Error::IdentifierTaken(identifier.kind.as_str()));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ use super::{Caller, Terms, record::Record};
 use crate::app::App;
 use crate::db::{DbError, Tx};
 use crate::error::{Error, Result};
+use crate::tables::import;
 use crate::tables::revocation::{self, Revocation, Subject};
 use crate::tables::session::{self, Rotation, Session};
 use crate::tables::user::{self, User};
@@ -26,6 +27,9 @@ impl App {
     ) -> Result<Session, DbError> {
         let session = self.new_session(caller, &user.id, (terms, device));
         self.make_room(tx, caller, &user.id, terms).await?;
+        if terms.single {
+            import::forget_login(tx, &user.id).await?;
+        }
         session::insert(tx, &session).await?;
         Ok(session)
     }
@@ -168,6 +172,7 @@ impl App {
                 user::lock(tx, user_id).await?;
                 let ended = app.end_session(tx, caller, session_id, reason).await?;
                 if ended {
+                    app.note_action(tx, caller, user_id).await?;
                     let record = Record::of("logout").because(reason.as_str());
                     app.record(tx, caller, record.user(user_id).session(session_id)).await?;
                 }

@@ -1,6 +1,6 @@
 //! Counters of which a node takes blocks, so that numbers stay short and no row is contended.
 
-use crate::db::{Db, DbError, params, sql};
+use crate::db::{Db, DbError, Tx, params, sql};
 
 /// The users' short integer numbers.
 pub const USER_NUMBER: &str = "user_number";
@@ -9,6 +9,8 @@ sql! {
     FIND = "SELECT value FROM counters WHERE name = ?";
     INSERT = "INSERT INTO counters (name, value) VALUES (?, 0)";
     ADVANCE = "UPDATE counters SET value = ? WHERE name = ? AND value = ?";
+    RAISE = "UPDATE counters SET value = ? WHERE name = ? AND value < ?";
+    START = "INSERT INTO counters (name, value) VALUES (?, ?)";
 }
 
 /// Takes the next `size` values of the counter and returns the first. Gaps are fine: what a node
@@ -42,4 +44,14 @@ async fn create(db: &Db, name: &'static str) -> Result<(), DbError> {
         Err(error) if !error.is_unique() => Err(error),
         _ => Ok(()),
     }
+}
+
+/// Sees to it that no block holds `least` or less any more. Blocks that were taken before stay.
+pub async fn raise(tx: &mut Tx<'_>, name: &str, least: i64) -> Result<(), DbError> {
+    if tx.execute(RAISE, &params![least, name, least]).await? == 0
+        && tx.find::<i64>(FIND, &params![name]).await?.is_none()
+    {
+        tx.execute(START, &params![name, least]).await?;
+    }
+    Ok(())
 }

@@ -58,6 +58,7 @@ impl FromRow for Event {
 
 sql! {
     INSERT = "INSERT INTO events (id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    ADD = "UPDATE events SET occurrences = occurrences + ? WHERE id = ?";
     LATEST = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events ORDER BY id DESC LIMIT ?";
     LATEST_OF_USER = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE user_id = ? ORDER BY id DESC LIMIT ?";
 }
@@ -79,6 +80,11 @@ pub async fn insert(tx: &mut Tx<'_>, event: &Event) -> Result<(), DbError> {
         event.occurrences
     ];
     tx.execute(INSERT, &values).await.map(drop)
+}
+
+/// Counts `more` of what an event tells of; false where it is not written yet.
+pub async fn add(tx: &mut Tx<'_>, id: &str, more: i64) -> Result<bool, DbError> {
+    Ok(tx.execute(ADD, &params![more, id]).await? == 1)
 }
 
 /// The latest `limit`, the latest first.

@@ -1,5 +1,6 @@
 //! One file a table: its row, its SQL, and the functions over them. Nothing here knows of HTTP.
 
+pub mod bulk;
 pub mod change;
 pub mod counter;
 pub mod event;
@@ -21,6 +22,7 @@ use crate::db::Sql;
 /// every database.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     [
+        ("bulk", bulk::STATEMENTS),
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),
         ("event", event::STATEMENTS),

@@ -9,6 +9,7 @@ mod commands;
 mod configuration;
 mod endings;
 mod first_start;
+mod importing;
 mod logs;
 mod moving;
 mod sharing;

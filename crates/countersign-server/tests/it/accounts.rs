@@ -9,6 +9,7 @@ use countersign_server::config::Config;
 use countersign_server::db::{DbError, Kind, Sql};
 use countersign_server::entropy::Entropy;
 use countersign_server::error::Refusal;
+use countersign_server::identifier::Shapes;
 use countersign_server::operations::Caller;
 use countersign_server::sql;
 use serde_json::Value;
@@ -43,6 +44,7 @@ async fn start_beside(server: &TestApp, config: Config, command: bool) -> App {
         clock: server.app.clock.clone(),
         entropy: Entropy::System,
         dialects_access_ttl: Duration::ZERO,
+        shapes: Shapes::default(),
         dialects_want_client_sha256: false,
         command,
     };

@@ -637,13 +637,14 @@ async fn two_that_claim_a_path_are_refused_with_both_names_and_the_path() {
 }
 
 /// Puts the routes of these dialects together, as a start does.
-async fn mount(dialects: Vec<DialectConfig>) -> Result<(), String> {
+pub(crate) async fn mount(dialects: Vec<DialectConfig>) -> Result<(), String> {
     let folder = tempfile::tempdir().expect("there is room");
     let mut config = crate::server::test_config();
     config.data_dir = folder.path().to_owned();
     config.dialects = dialects;
     let setup = Setup {
         dialects_access_ttl: dialects::longest_access_ttl(&config),
+        shapes: dialects::shapes(&config),
         dialects_want_client_sha256: dialects::want_client_sha256(&config),
         config,
         master_secret: None,

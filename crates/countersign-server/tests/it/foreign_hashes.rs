@@ -16,15 +16,15 @@ sql! {
 
 /// What a library wrote for a password.
 #[derive(Deserialize)]
-struct Foreign {
-    made_by: String,
-    password: String,
-    hash: String,
+pub(crate) struct Foreign {
+    pub(crate) made_by: String,
+    pub(crate) password: String,
+    pub(crate) hash: String,
     /// Whether a right password is hashed anew.
-    upgraded: bool,
+    pub(crate) upgraded: bool,
 }
 
-fn all() -> Vec<Foreign> {
+pub(crate) fn all() -> Vec<Foreign> {
     serde_json::from_str(HASHES).expect("the list is JSON")
 }
 

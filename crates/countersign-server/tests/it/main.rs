@@ -10,19 +10,26 @@ mod kit;
 #[path = "../support/server.rs"]
 mod server;
 
+mod access_refresh;
 mod accounts;
 mod auth_token;
 mod bodies;
+mod code_envelope;
 mod cookies;
 mod disconnects;
+mod flask;
 mod foreign_hashes;
+mod forms;
 mod identifiers;
+mod legacy_tokens;
 mod limits;
 mod logout;
 mod main_job;
 mod password_forms;
+mod passport;
 mod passwords;
 mod races;
 mod refresh;
 mod statements;
 mod tokens;
+mod x_access_token;

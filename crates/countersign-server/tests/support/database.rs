@@ -108,7 +108,8 @@ impl Drop for TestDatabase {
     }
 }
 
-async fn run(admin: &str, statement: String) {
+/// Runs a statement on the server, in the database that the URL names.
+pub(crate) async fn run(admin: &str, statement: String) {
     let statement = AssertSqlSafe(statement);
     if admin.starts_with("postgres") {
         let options: sqlx::postgres::PgConnectOptions = admin.parse().expect("the URL is one");

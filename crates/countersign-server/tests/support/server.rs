@@ -128,6 +128,7 @@ impl TestApp {
         config.database.url = Some(database.url.clone().into());
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
+            shapes: dialects::shapes(&config),
             dialects_want_client_sha256: dialects::want_client_sha256(&config),
             config,
             master_secret: Some(MASTER_SECRET.to_owned().into()),
@@ -158,10 +159,16 @@ impl TestApp {
     }
 
     /// The same database and folder under a server that starts anew.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        let config = self.app.config.clone();
+        self.restart_with(config).await
+    }
+
+    /// As [`TestApp::restart`], with another configuration.
+    pub(crate) async fn restart_with(mut self, config: Config) -> Self {
         self.stop.cancel();
         let database = self.database.take().expect("a server has its database");
-        let (config, clock) = (self.app.config.clone(), self.app.clock.clone());
+        let clock = self.app.clock.clone();
         Self::start(database, self.data_dir.clone(), config, clock).await
     }
 

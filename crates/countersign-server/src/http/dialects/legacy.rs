@@ -1,7 +1,6 @@
 //! Tokens that the older system minted which a dialect takes the place of.
 
 use countersign::{Algorithm, Claims, KeyError, KeyRing, Profile, SigningKey, Verified, Verifier};
-use jiff::tz::TimeZone;
 use std::sync::Arc;
 
 use crate::app::App;
@@ -48,7 +47,8 @@ impl LegacyTokens {
         rule: &'static Rule,
         config: &DialectConfig,
     ) -> Result<Option<Self>, KeyError> {
-        let (Some(secret), Some(last)) = (&config.legacy_secret, config.legacy_tokens_until) else {
+        let (Some(secret), Some(until)) = (&config.legacy_secret, config.legacy_tokens_end())
+        else {
             return Ok(None);
         };
         let key = SigningKey::from_weak_secret(Algorithm::Hs256, None, secret.expose())?;
@@ -57,9 +57,6 @@ impl LegacyTokens {
             Some(issuer) => verifier.issuer(issuer.as_str()),
             None => verifier,
         };
-        // The day counts whole, in UTC; a day beyond all calendars never ends.
-        let end = last.tomorrow().and_then(|day| day.to_zoned(TimeZone::UTC));
-        let until = end.map_or(Time(i64::MAX), |end| Time(end.timestamp().as_millisecond()));
         Ok(Some(Self { source, rule, verifier, until }))
     }
 

@@ -9,7 +9,9 @@ pub mod flask_jwt;
 pub mod flask_token;
 pub mod legacy;
 pub mod listing;
+pub mod passport;
 pub mod reply;
+pub mod x_access_token;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +28,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::config::{Config, DialectConfig, PasswordPolicy};
 use crate::error::{Refusal, Result};
+use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
 use crate::operations::{Caller, Terms};
 use crate::password::Policy;
@@ -44,6 +47,10 @@ pub struct Definition {
     pub refresh_ttl: Option<Duration>,
     /// Whether a user has one session at a time.
     pub single: bool,
+    /// What its clients write phone numbers like, beside the international form.
+    pub shapes: Shapes,
+    /// The names of the codes whose numbers the configuration may change.
+    pub codes: &'static [&'static str],
     /// What its tokens must carry.
     pub profile: Profile,
     /// How the older system's tokens are read.
@@ -55,8 +62,13 @@ pub struct Definition {
 }
 
 /// Every dialect there is.
-static DEFINITIONS: [Definition; 3] =
-    [auth_token::DEFINITION, access_refresh::DEFINITION, code_envelope::DEFINITION];
+static DEFINITIONS: [Definition; 5] = [
+    auth_token::DEFINITION,
+    access_refresh::DEFINITION,
+    x_access_token::DEFINITION,
+    code_envelope::DEFINITION,
+    passport::DEFINITION,
+];
 
 /// The names of the dialects there are.
 pub fn names() -> Vec<&'static str> {
@@ -70,6 +82,12 @@ pub fn longest_access_ttl(config: &Config) -> Duration {
         Some(dialect.access_ttl.unwrap_or(definition.access_ttl))
     };
     config.dialects.iter().filter_map(ttl).max().unwrap_or_default()
+}
+
+/// What is a phone number, since the configured dialects say so.
+pub fn shapes(config: &Config) -> Shapes {
+    let dialects = config.dialects.iter().filter_map(|dialect| find(&dialect.name));
+    dialects.map(|definition| definition.shapes).fold(Shapes::default(), Shapes::and)
 }
 
 /// Whether clients of a configured dialect send the SHA-256 of passwords.
@@ -210,6 +228,16 @@ pub enum MountError {
     /// There is no such dialect.
     #[error("dialects.name: there is no dialect {0:?}")]
     Unknown(String),
+    /// A code has no such name.
+    #[error("dialects.codes.{code}: {dialect} has no such code; it has {}", list(.known))]
+    Code {
+        /// The dialect.
+        dialect: &'static str,
+        /// What was named.
+        code: String,
+        /// What could be.
+        known: &'static [&'static str],
+    },
     /// The secret cannot be used.
     #[error("dialects.secret: of {dialect}: {problem}")]
     Secret {
@@ -220,6 +248,10 @@ pub enum MountError {
     },
 }
 
+fn list(names: &[&str]) -> String {
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
 /// Makes every configured dialect.
 pub fn mount(app: &App) -> Result<Vec<Mounted>, MountError> {
     app.config.dialects.iter().map(|config| mount_one(app, config)).collect()
@@ -227,6 +259,7 @@ pub fn mount(app: &App) -> Result<Vec<Mounted>, MountError> {
 
 fn mount_one(app: &App, config: &DialectConfig) -> Result<Mounted, MountError> {
     let definition = find(&config.name).ok_or_else(|| MountError::Unknown(config.name.clone()))?;
+    check_codes(definition, config)?;
     let key = signing_key(app, config)
         .map_err(|problem| MountError::Secret { dialect: definition.name, problem })?;
     let legacy = LegacyTokens::new(definition.name, &definition.legacy, config)
@@ -257,6 +290,14 @@ fn mount_one(app: &App, config: &DialectConfig) -> Result<Mounted, MountError> {
         route.path.insert_str(0, &config.prefix);
     }
     Ok(Mounted { name: definition.name, state, routes })
+}
+
+fn check_codes(definition: &Definition, config: &DialectConfig) -> Result<(), MountError> {
+    let Definition { name: dialect, codes: known, .. } = *definition;
+    match config.codes.keys().find(|code| !known.contains(&code.as_str())) {
+        Some(code) => Err(MountError::Code { dialect, code: code.clone(), known }),
+        None => Ok(()),
+    }
 }
 
 /// The configured secret, or one derived from the master secret, the same on every node.

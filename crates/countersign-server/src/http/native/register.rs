@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::http::cookies::Cookie;
 use crate::http::json::Json;
 use crate::http::problem::Problem;
-use crate::identifier::{DisplayName, Identifier, Kind};
+use crate::identifier::{DisplayName, Kind, Shapes};
 use crate::operations::Caller;
 use crate::operations::register::Registration;
 use crate::password::Password;
@@ -43,7 +43,7 @@ pub async fn post(
 ) -> Result<impl IntoResponse, Problem> {
     app.check_login_origin(&headers)?;
     let replaced = Cookie::session_to_replace(&app, &headers)?;
-    let registration = register.parse()?;
+    let registration = register.parse(app.shapes)?;
     let policy = app.policy();
     let terms = app.native_terms();
     let (user, session) = app.register(&caller, &terms, Some(&policy), registration).await?;
@@ -56,7 +56,7 @@ pub async fn post(
 }
 
 impl Register {
-    fn parse(self) -> Result<Registration, Error> {
+    fn parse(self, shapes: Shapes) -> Result<Registration, Error> {
         let given = [
             ("email", Kind::Email, self.email),
             ("username", Kind::Username, self.username),
@@ -65,7 +65,7 @@ impl Register {
         let mut identifiers = Vec::new();
         for (field, kind, value) in given {
             if let Some(value) = value {
-                let identifier = Identifier::parse_as(kind, &value);
+                let identifier = shapes.parse_as(kind, &value);
                 identifiers.push(identifier.map_err(|invalid| Error::identifier(field, invalid))?);
             }
         }
@@ -85,10 +85,5 @@ impl Register {
 
 /// Reads what a person calls themselves, or a device, in the member `field`.
 pub(super) fn display_name(field: &'static str, name: &str) -> Result<String, Error> {
-    let name = DisplayName::parse(name).map_err(|invalid| Error::Invalid {
-        field,
-        reason: invalid.reason(),
-        message: invalid.to_string().into(),
-    })?;
-    Ok(name.into())
+    Ok(DisplayName::parse(name).map_err(|invalid| Error::name(field, invalid))?.into())
 }

@@ -125,7 +125,8 @@ fn what_is_incomplete_weak_or_unknown_is_told_apart() {
         assert_eq!(importable(weak), Err(UnusableHash::TooWeak), "{weak}");
     }
     let long = "a".repeat(65);
-    for unknown in ["", "secret", "$2x$12$x", "$1$x$y", "$argon2d$v=19$x", "$5$x", &long, "pässword"]
+    for unknown in
+        ["", "secret", "$2x$12$x", "$1$x$y", "$argon2d$v=19$x", "$5$x", &long, "pässword"]
     {
         let error = importable(unknown).expect_err("it is of no form");
         assert!(

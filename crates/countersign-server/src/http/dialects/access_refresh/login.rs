@@ -11,11 +11,9 @@ use crate::error::{Error, Half, Result};
 use crate::http::dialects::Dialect;
 use crate::http::dialects::credentials::Credentials;
 use crate::http::dialects::reply::Fail;
-use crate::identifier::Identifier;
 use crate::operations::Caller;
 use crate::operations::credentials::Presented;
 use crate::operations::log_in::LogIn;
-use crate::tables::identifier;
 
 /// Begins a session and answers its tokens.
 pub async fn post(
@@ -42,12 +40,12 @@ async fn begin(dialect: &Dialect, caller: &Caller, log_in: LogIn) -> Result<Json
 
 /// Somebody whose account is disabled is told what those are told who have the password wrong.
 async fn refuse(dialect: &Dialect, username: &str, half: Half) -> Result<Json<Value>> {
-    let exists = match (half, Identifier::parse(username)) {
-        (Half::Password, _) => true,
-        (Half::Identifier, Ok(known)) => {
-            identifier::find(&dialect.app().db, &known.key).await?.is_some()
+    let exists = match half {
+        Half::Password => true,
+        Half::Identifier => {
+            let found = dialect.app().find_by_text(username).await?;
+            found.is_some_and(|(_, user)| user.is_some())
         }
-        (Half::Identifier, Err(_)) => false,
     };
     let message = if exists {
         "Wrong credentials".to_owned()

@@ -21,6 +21,7 @@ use http::Method;
 use super::Definition;
 use super::legacy::Rule;
 use crate::http::router::Route;
+use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
 use crate::operations::legacy::Owner;
 
@@ -30,6 +31,8 @@ pub const DEFINITION: Definition = Definition {
     access_ttl: Duration::from_mins(15),
     refresh_ttl: Some(Duration::from_hours(24 * 30)),
     single: false,
+    shapes: Shapes { mobile_cn: false },
+    codes: &[],
     profile: Profile {
         typ: "JWT",
         required: &[

@@ -24,7 +24,10 @@ pub async fn post(
     caller: Caller,
     Body(Credentials { username, password }): Body,
 ) -> Result<Json<Value>, Fail> {
-    let identifier = Identifier::parse(&username)
+    let identifier = dialect
+        .app()
+        .shapes
+        .parse(&username)
         .map_err(|_| Fail::field("username", "This username cannot be used"))?;
     let password = Password::parse(password)
         .map_err(|invalid| Fail::field("password", &invalid.to_string()))?;

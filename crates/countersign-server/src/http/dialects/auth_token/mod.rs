@@ -17,6 +17,7 @@ use http::Method;
 use super::Definition;
 use super::legacy::Rule;
 use crate::http::router::Route;
+use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
 use crate::operations::legacy::Owner;
 
@@ -26,6 +27,8 @@ pub const DEFINITION: Definition = Definition {
     access_ttl: Duration::from_hours(24),
     refresh_ttl: None,
     single: false,
+    shapes: Shapes { mobile_cn: false },
+    codes: &[],
     profile: Profile {
         typ: "JWT",
         required: &[

@@ -19,6 +19,7 @@ use serde_json::Value;
 use super::Definition;
 use super::legacy::Rule;
 use crate::http::router::Route;
+use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
 use crate::operations::legacy::Owner;
 
@@ -47,6 +48,8 @@ pub const DEFINITION: Definition = Definition {
         stamp: None,
     },
     presented: Presented::ClientSha256,
+    shapes: Shapes { mobile_cn: false },
+    codes: &[],
     routes: || {
         vec![
             Route::new(Method::POST, "/login", post(login::post)),

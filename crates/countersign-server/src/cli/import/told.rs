@@ -1,0 +1,191 @@
+//! What the operator is told: a bar meanwhile, the counts at the end, and every problem.
+
+use std::fs::OpenOptions;
+use std::io::{self, BufWriter, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::cli::output::{escape, values};
+use crate::cli::{Failure, Settings};
+use crate::operations::import::row::{Place, Problem};
+use crate::operations::import::{Counts, Watch};
+
+/// How many problems are shown; the others are counted, and stand in the report.
+const SHOWN: usize = 20;
+
+/// What has been told so far.
+pub(super) struct Told {
+    what: &'static str,
+    first: Vec<(&'static str, Problem)>,
+    report: Option<BufWriter<std::fs::File>>,
+    failed: Option<io::Error>,
+    bar: ProgressBar,
+}
+
+/// What became of everything.
+pub(super) struct Summary {
+    pub(super) dry_run: bool,
+    pub(super) revoked: Option<Counts>,
+    pub(super) users: Option<Counts>,
+}
+
+impl Told {
+    /// Tells of problems also in a new file, which its owner alone may read.
+    pub(super) fn new(report: Option<&Path>) -> Result<Self, Failure> {
+        let create = |path: &Path| {
+            let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+            let wrong =
+                |error| Failure::Arguments(format!("--report: {}: {error}", path.display()));
+            file.map(BufWriter::new).map_err(wrong)
+        };
+        let report = report.map(create).transpose()?;
+        // Draws on standard error, and only if that is a terminal.
+        let bar = ProgressBar::no_length();
+        Ok(Self { what: "", first: Vec::new(), report, failed: None, bar })
+    }
+
+    /// Something of this length begins.
+    pub(super) fn begin(&mut self, what: &'static str, length: Option<u64>) {
+        self.what = what;
+        self.bar.reset();
+        let template = match length {
+            Some(_) => "{msg} {wide_bar} {percent}%, {eta} left",
+            None => "{msg} {spinner}",
+        };
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style);
+        }
+        if let Some(length) = length {
+            self.bar.set_length(length);
+        }
+        self.bar.set_message(what);
+    }
+
+    /// Nothing more is to come.
+    pub(super) fn finish(&mut self) -> Result<(), Failure> {
+        self.bar.finish_and_clear();
+        if let Some(report) = &mut self.report
+            && let Err(error) = report.flush()
+        {
+            self.failed.get_or_insert(error);
+        }
+        match self.failed.take() {
+            Some(error) => Err(Failure::Failed(format!("--report: {error}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what became of everything.
+    pub(super) fn print(&self, settings: &Settings, summary: &Summary) -> Result<(), Failure> {
+        let problems: Vec<Value> = self.first.iter().map(|(what, it)| object(what, it)).collect();
+        let json = json!({
+            "dry_run": summary.dry_run,
+            "stopped": summary.is_stopped(),
+            "users": summary.users.as_ref().map(counts),
+            "revoked_tokens": summary.revoked.as_ref().map(counts),
+            "problems": problems,
+        });
+        settings.print(&json, || {
+            let mut text = summary.text();
+            for (_, problem) in &self.first {
+                text.push_str(&format!("\n{}", escape(&problem.to_string())));
+            }
+            let more = summary.refused().saturating_sub(self.first.len() as u64);
+            if more > 0 {
+                text.push_str(&format!("\nand {more} more; --report FILE writes them all"));
+            }
+            text
+        })
+    }
+}
+
+impl Watch for Told {
+    fn problem(&mut self, problem: &Problem) {
+        if self.first.len() < SHOWN {
+            self.first.push((self.what, problem.clone()));
+        }
+        if let Some(report) = &mut self.report
+            && self.failed.is_none()
+            && let Err(error) = writeln!(report, "{}", object(self.what, problem))
+        {
+            self.failed = Some(error);
+        }
+    }
+
+    fn progress(&mut self, read: u64, counts: &Counts) {
+        self.bar.set_position(read);
+        let problems = match counts.refused() {
+            0 => String::new(),
+            refused => format!(", {refused} with a problem"),
+        };
+        self.bar.set_message(format!("{} {}{problems}", counts.rows, self.what));
+    }
+}
+
+fn object(what: &str, problem: &Problem) -> Value {
+    let (line, row) = match &problem.place {
+        Place::Line(line) => (Some(*line), None),
+        Place::Key(key) => (None, Some(key)),
+    };
+    json!({
+        "what": what,
+        "line": line,
+        "row": row,
+        "field": problem.field.map(|field| field.as_str()),
+        "reason": problem.reason,
+        "message": problem.message,
+    })
+}
+
+fn counts(counts: &Counts) -> Value {
+    json!({
+        "rows": counts.rows,
+        "imported": counts.imported,
+        "already_there": counts.there,
+        "over": counts.over,
+        "without_password": counts.without_password,
+        "hashed": counts.hashed,
+        "refused": counts.refused(),
+        "reasons": counts.problems,
+    })
+}
+
+impl Summary {
+    pub(super) fn is_stopped(&self) -> bool {
+        self.all().any(|counts| counts.stopped)
+    }
+
+    pub(super) fn refused(&self) -> u64 {
+        self.all().map(Counts::refused).sum()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Counts> {
+        self.revoked.iter().chain(&self.users)
+    }
+
+    fn text(&self) -> String {
+        let imported = if self.dry_run { "would be imported" } else { "imported" };
+        let mut rows = Vec::new();
+        for (what, counts) in [("users", &self.users), ("tokens logged out", &self.revoked)] {
+            let Some(counts) = counts else { continue };
+            rows.push((what, counts.rows.to_string()));
+            for (name, count) in [
+                (imported, counts.imported),
+                ("without a password", counts.without_password),
+                ("hashed", counts.hashed),
+                ("there already", counts.there),
+                ("over already", counts.over),
+                ("with a problem", counts.refused()),
+            ] {
+                if count > 0 || name == imported {
+                    rows.push((name, count.to_string()));
+                }
+            }
+            rows.extend(counts.problems.iter().map(|(reason, count)| (*reason, count.to_string())));
+        }
+        values(rows)
+    }
+}

@@ -1,0 +1,64 @@
+//! The dialect `passport`: mobile numbers, `Authorization: JWT …`, one session a user, and an
+//! envelope `{code, msg, data}` that says what HTTP's status does not.
+
+pub mod answer;
+pub mod body;
+pub mod codes;
+pub mod identify;
+pub mod login;
+pub mod logout;
+pub mod register;
+pub mod token;
+
+use std::time::Duration;
+
+use axum::routing::{get, post};
+use countersign::{ClaimType, Profile, Subject};
+use http::Method;
+
+pub use self::token::token_of;
+use super::Definition;
+use super::legacy::Rule;
+use crate::http::router::Route;
+use crate::identifier::Shapes;
+use crate::operations::credentials::Presented;
+use crate::operations::legacy::Owner;
+
+/// What the dialect is.
+pub const DEFINITION: Definition = Definition {
+    name: "passport",
+    access_ttl: Duration::from_hours(24),
+    refresh_ttl: None,
+    single: true,
+    shapes: Shapes { mobile_cn: true },
+    codes: &codes::NAMES,
+    profile: Profile {
+        typ: "JWT",
+        required: &[
+            ("iat", ClaimType::Integer),
+            ("iss", ClaimType::Text),
+            ("jti", ClaimType::Text),
+            ("sid", ClaimType::Text),
+            (token::DATA, ClaimType::Object),
+        ],
+        subject: Subject::None,
+    },
+    legacy: Rule {
+        profile: Profile {
+            typ: "JWT",
+            required: &[("iat", ClaimType::Integer), (token::DATA, ClaimType::Object)],
+            subject: Subject::None,
+        },
+        owner: |claims| token::user_number(claims).map(Owner::Number),
+        stamp: Some(token::login_time),
+    },
+    presented: Presented::Typed,
+    routes: || {
+        vec![
+            Route::new(Method::POST, "/passport/register", post(register::post)),
+            Route::new(Method::POST, "/passport/login", post(login::post)),
+            Route::new(Method::GET, "/passport/identify", get(identify::get)),
+            Route::new(Method::POST, "/passport/logout", post(logout::post)),
+        ]
+    },
+};
