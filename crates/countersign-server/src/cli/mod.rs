@@ -91,6 +91,10 @@ enum Command {
     /// Move everything from one database to another.
     Move(moving::Move),
     /// Import the users of another system.
+    ///
+    /// They keep their numbers, public ids and passwords, and tokens that were logged out there
+    /// stay so. Rows that cannot come along are told with the reason; nothing is renumbered. An
+    /// import that was cut off goes on with the same command.
     Import(import::Import),
     /// Show what happened lately, the latest first.
     Events(events::Events),
@@ -168,6 +172,7 @@ impl Failure {
                 | StartError::Secret(_)
                 | StartError::OtherMasterSecret
                 | StartError::Lane(_)
+                | StartError::Redis(_)
                 | StartError::Audit(_) => 2,
                 StartError::Db(_) | StartError::UnfinishedMove | StartError::Operation(_) => 1,
             },
@@ -217,6 +222,7 @@ impl Settings {
         let master_secret = std::env::var(secrets::VARIABLE).ok().map(SecretString::from);
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
+            mirrored: dialects::mirror::mirrored(&config),
             shapes: dialects::shapes(&config),
             dialects_want_client_sha256: dialects::want_client_sha256(&config),
             config,
