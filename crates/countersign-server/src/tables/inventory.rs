@@ -110,6 +110,7 @@ pub const TABLES: &[Table] = &[
         ["kind", "value", "user_id", "verified_at", "created_at"]
     ),
     table!(moves, "passwords", ["user_id", "form"], ["hash", "changed_at"]),
+    table!(moves, "imports", ["user_id"], ["source", "login_stamp"]),
     table!(
         moves,
         "sessions",
@@ -160,6 +161,7 @@ pub const TABLES: &[Table] = &[
     ),
     table!(moves, "counters", ["name"], ["value"]),
     table!(moves, "failures", ["subject"], ["failures", "last_at", "noted_at", "unnoted"]),
+    table!(moves, "outbox", ["channel", "user_id"], ["number", "version", "unsure", "due_at"]),
     table!(moves, "settings", ["name"], ["value"]),
 ];
 

@@ -7,24 +7,32 @@ mod database;
 #[expect(dead_code, reason = "the tests of the wire need more of it")]
 mod client;
 mod kit;
+#[path = "../support/redis.rs"]
+mod redis_server;
 #[path = "../support/server.rs"]
 mod server;
 
+mod access_refresh;
 mod accounts;
 mod auth_token;
 mod bodies;
+mod code_envelope;
 mod cookies;
 mod disconnects;
+mod flask;
 mod foreign_hashes;
 mod forms;
 mod identifiers;
+mod legacy_tokens;
 mod limits;
 mod logout;
 mod main_job;
+mod mirror;
 mod passport;
 mod password_forms;
 mod passwords;
 mod races;
+mod redis;
 mod refresh;
 mod statements;
 mod tokens;
