@@ -5,6 +5,8 @@
 #[path = "../support/database.rs"]
 #[expect(unused_macros, reason = "the database is of no interest here: SQLite does")]
 mod database;
+#[path = "../support/packages.rs"]
+mod packages;
 #[path = "../support/server.rs"]
 #[expect(dead_code, reason = "most of the harness is for the tests of the server itself")]
 mod server;

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::packages::{self, can_fetch, install_python};
+
 /// The scripts read an order from standard input and write a verdict on each of its tokens.
 const SCRIPTS: [(&str, &str); 4] = [
     ("pyjwt.py", include_str!("pyjwt.py")),
@@ -28,14 +30,7 @@ pub(crate) struct Tool {
 impl Tool {
     /// Python; `None` where it is not wanted or not there (it says why).
     pub(crate) async fn python() -> Option<Self> {
-        Self::install(&["python3", "-c", "import ensurepip, venv"], |folder| {
-            run(Command::new("python3").args(["-m", "venv", "venv"]).current_dir(folder));
-            let program = folder.join("venv/bin/python");
-            let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
-            run(Command::new(&program).args(install).args(PYTHON_PACKAGES));
-            program
-        })
-        .await
+        Self::install(&packages::PYTHON, |folder| install_python(folder, &PYTHON_PACKAGES)).await
     }
 
     /// Node; `None` where it is not wanted or not there (it says why).
@@ -43,7 +38,9 @@ impl Tool {
         Self::install(&["npm", "--version"], |folder| {
             let install =
                 ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."];
-            run(Command::new("npm").args(install).args(NODE_PACKAGES).current_dir(folder));
+            packages::run(
+                Command::new("npm").args(install).args(NODE_PACKAGES).current_dir(folder),
+            );
             "node".into()
         })
         .await
@@ -53,15 +50,7 @@ impl Tool {
         probe: &[&str],
         install: impl FnOnce(&Path) -> PathBuf + Send + 'static,
     ) -> Option<Self> {
-        if std::env::var_os("COUNTERSIGN_TEST_INTEROP").is_none() {
-            eprintln!("skipped: COUNTERSIGN_TEST_INTEROP is not set");
-            return None;
-        }
-        let probed = Command::new(probe[0]).args(&probe[1..]).output();
-        if !probed.is_ok_and(|output| output.status.success()) {
-            let missing = format!("`{}` does not work", probe.join(" "));
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "{missing}");
-            eprintln!("skipped: {missing}");
+        if !can_fetch(probe) {
             return None;
         }
         let installed = tokio::task::spawn_blocking(move || {
@@ -93,10 +82,4 @@ impl Tool {
         });
         verdicts.await.expect("the script works")
     }
-}
-
-fn run(command: &mut Command) {
-    let output = command.output().expect("the program starts");
-    let (out, err) = (output.stdout.escape_ascii(), output.stderr.escape_ascii());
-    assert!(output.status.success(), "{command:?}: {}\n{out}\n{err}", output.status);
 }

@@ -12,14 +12,18 @@ mod redis_server;
 #[path = "../support/server.rs"]
 mod server;
 
+mod access_refresh;
 mod accounts;
 mod auth_token;
 mod bodies;
+mod code_envelope;
 mod cookies;
 mod disconnects;
+mod flask;
 mod foreign_hashes;
 mod forms;
 mod identifiers;
+mod legacy_tokens;
 mod limits;
 mod logout;
 mod main_job;

@@ -1,4 +1,4 @@
-//! phpass' portable hashes, of WordPress (`$P$`) and phpBB (`$H$`): MD5 again and again.
+//! phpass' portable hashes, of `WordPress` (`$P$`) and phpBB (`$H$`): MD5 again and again.
 
 use md5::{Digest as _, Md5};
 use subtle::ConstantTimeEq;
