@@ -22,6 +22,7 @@ pub mod node;
 pub mod numbers;
 pub mod operations;
 pub mod password;
+pub mod redis;
 pub mod refresh_token;
 pub mod secrets;
 pub mod tables;

@@ -1,5 +1,6 @@
 //! Everything a request or a command needs, put together once at start.
 
+mod nudges;
 mod start;
 
 use std::ops::Deref;
@@ -12,7 +13,7 @@ use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
 pub use self::start::{Notices, Setup, StartError};
-use self::start::{Opened, open, raise_longest_access_ttl};
+use self::start::{Opened, open, raise_longest_access_ttl, redis};
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -24,9 +25,11 @@ use crate::identifier::Shapes;
 use crate::keys::{Keys, Sealing};
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
+use crate::operations::mirror::Mirrors;
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
+use crate::redis::Redis;
 use crate::refresh_token::RefreshTokens;
 use crate::secrets::MasterSecret;
 use crate::uses::Uses;
@@ -53,6 +56,8 @@ pub struct Parts {
     pub db: Db,
     /// This process among the others.
     pub node: Node,
+    /// What helps the database, where it is configured.
+    pub redis: Option<Redis>,
     /// The native signing keys.
     pub keys: Keys,
     /// The one way to hash passwords.
@@ -66,6 +71,8 @@ pub struct Parts {
     pub(crate) refresh_tokens: RefreshTokens,
     pub(crate) csrf_tokens: CsrfTokens,
     pub(crate) failure_key: hmac::Key,
+    /// What is copied to Redis.
+    pub mirrors: Mirrors,
     pub(crate) turns: Turns,
     pub(crate) numbers: Numbers,
     pub(crate) uses: Uses,
@@ -87,8 +94,10 @@ impl App {
     /// Opens the database, finds the secrets, joins the other nodes and makes sure that there is a
     /// key to sign with.
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
-        let Opened { db, master, previous, notices } = open(&setup).await?;
-        let Setup { config, clock, entropy, command, dialects_access_ttl, shapes, .. } = setup;
+        let Opened { db, master, previous, mut notices } = open(&setup).await?;
+        let Setup {
+            config, clock, entropy, command, dialects_access_ttl, mirrored, shapes, ..
+        } = setup;
         let wants_client_sha256 = setup.dialects_want_client_sha256;
         let now = clock.now();
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
@@ -104,6 +113,7 @@ impl App {
             (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
         };
         let (refresh, csrf) = (derive("refresh"), derive("csrf"));
+        let redis = redis(&config, &master, (command, &mut notices)).await?;
         let audit = match config.audit_file() {
             Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
             None => Audit::default(),
@@ -114,6 +124,7 @@ impl App {
             refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref())),
             csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref())),
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
+            mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
             turns: Turns::default(),
             numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
             uses: Uses::default(),
@@ -124,6 +135,7 @@ impl App {
             entropy,
             db,
             node,
+            redis,
             keys,
             sealing,
             master,
@@ -184,9 +196,11 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, and removes what is over. Runs until it is dropped.
+    /// writes which tokens were used, removes what is over, and does what Redis is for. Runs until
+    /// it is dropped.
     pub async fn attend(&self) {
-        tokio::join!(self.follow(), self.write_uses(), self.clean());
+        let with_redis = async { tokio::join!(self.exchange_nudges(), self.mirror()) };
+        tokio::join!(self.follow(), self.write_uses(), self.clean(), with_redis);
     }
 
     async fn follow(&self) {
@@ -237,7 +251,7 @@ fn as_slice(secret: Option<&Zeroizing<[u8; 32]>>) -> Option<&[u8]> {
     secret.map(|secret| secret.as_slice())
 }
 
-fn ticks(interval: Duration) -> tokio::time::Interval {
+pub(crate) fn ticks(interval: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks

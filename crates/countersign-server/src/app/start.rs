@@ -14,6 +14,7 @@ use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::identifier::Shapes;
 use crate::password::LaneError;
+use crate::redis::Redis;
 use crate::secrets::{MasterSecret, SecretError, SecretSource, prepare_data_dir};
 use crate::tables::setting;
 
@@ -33,6 +34,8 @@ pub struct Setup {
     pub shapes: Shapes,
     /// Whether a dialect's clients send the SHA-256 of passwords.
     pub dialects_want_client_sha256: bool,
+    /// The dialects whose tokens are copied to Redis, where there is one.
+    pub mirrored: Vec<&'static str>,
     /// Whether this is a command that runs beside servers, and takes of everything as little as it
     /// needs.
     pub command: bool,
@@ -62,6 +65,9 @@ pub enum StartError {
     /// The hash lane.
     #[error("passwords: {0}")]
     Lane(#[from] LaneError),
+    /// The URL of Redis.
+    #[error("redis.url: {0}")]
+    Redis(&'static str),
     /// The audit file.
     #[error("audit.file: {0}")]
     Audit(io::Error),
@@ -185,4 +191,24 @@ pub(super) async fn raise_longest_access_ttl(db: &Db, longest: Duration) -> Resu
         }
         raised => raised,
     }
+}
+
+/// Redis, if it is configured. A server that cannot reach it starts all the same; a command asks
+/// it only when it has something to tell.
+pub(super) async fn redis(
+    config: &Config,
+    master: &MasterSecret,
+    (command, notices): (bool, &mut Notices),
+) -> Result<Option<Redis>, StartError> {
+    let Some(servers) = config.redis.servers().map_err(StartError::Redis)? else {
+        return Ok(None);
+    };
+    let name = master.derive("redis names");
+    let redis = Redis::new(servers, &name[..12]);
+    if !command && let Err(error) = redis.connect().await {
+        notices.warnings.push(format!(
+            "redis.url: nothing answers there ({error}); the database does its work meanwhile"
+        ));
+    }
+    Ok(Some(redis))
 }

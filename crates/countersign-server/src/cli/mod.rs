@@ -168,6 +168,7 @@ impl Failure {
                 | StartError::Secret(_)
                 | StartError::OtherMasterSecret
                 | StartError::Lane(_)
+                | StartError::Redis(_)
                 | StartError::Audit(_) => 2,
                 StartError::Db(_) | StartError::UnfinishedMove | StartError::Operation(_) => 1,
             },
@@ -217,6 +218,7 @@ impl Settings {
         let master_secret = std::env::var(secrets::VARIABLE).ok().map(SecretString::from);
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
+            mirrored: dialects::mirror::mirrored(&config),
             shapes: dialects::shapes(&config),
             dialects_want_client_sha256: dialects::want_client_sha256(&config),
             config,

@@ -18,6 +18,7 @@ pub use self::error::ConfigError;
 pub use self::load::{Overrides, environment};
 pub use self::origins::Origins;
 pub use self::public_url::PublicUrl;
+pub use self::redis::{RedisConfig, RedisServers};
 pub use self::signing_secret::SigningSecret;
 
 mod dialect;
@@ -26,6 +27,7 @@ mod form;
 mod load;
 mod origins;
 mod public_url;
+mod redis;
 mod signing_secret;
 #[cfg(test)]
 mod tests;
@@ -57,6 +59,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// `[database]`
     pub database: DatabaseConfig,
+    /// `[redis]`
+    pub redis: RedisConfig,
     /// `[tokens]`
     pub tokens: TokensConfig,
     /// `[sessions]`
@@ -224,6 +228,7 @@ impl Default for Config {
             master_secret_previous_file: None,
             trusted_proxies: Vec::new(),
             database: DatabaseConfig { url: None, max_connections: 16 },
+            redis: RedisConfig { url: None },
             tokens: TokensConfig {
                 issuer: None,
                 audience: None,

@@ -146,7 +146,7 @@ fn d9_an_unknown_key_is_refused_by_name_and_source() {
     for (text, key) in [
         ("colour = 1", "colour"),
         ("[tokens]\nacces_ttl = \"1m\"", "tokens.acces_ttl"),
-        ("[redis]\nurl = \"\"", "redis"),
+        ("[redis]\nurls = \"\"", "redis.urls"),
         ("[metrics]\nlisten = \"\"", "metrics"),
         ("[[dialects]]\nname = \"passport\"\nsecrets = \"x\"", "dialects.0.secrets"),
     ] {
@@ -256,6 +256,8 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("database", "url = \"sqlite:\""),
         ("database", "url = \"sqlite://:memory:\""),
         ("database", "url = \"redis://h\""),
+        ("redis", "url = \"localhost:6379\""),
+        ("redis", "url = \"redis+cluster://a:1/2\""),
         ("http", "max_connections = 0"),
         ("audit", "file = \"..\""),
         ("registration", "mode = \"invite\""),

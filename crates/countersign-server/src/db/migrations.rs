@@ -36,6 +36,8 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("18_failures.sql"),
     migration!("19_failures_last.sql"),
     migration!("20_imports.sql"),
+    migration!("21_outbox.sql"),
+    migration!("22_outbox_due.sql"),
 ];
 
 #[cfg(test)]

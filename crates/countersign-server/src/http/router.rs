@@ -60,6 +60,7 @@ pub fn router(app: &App) -> Result<Router, MountError> {
     let dialects = dialects::mount(app)?;
     let native = native();
     check_conflicts(&native, &dialects)?;
+    app.mirrors.serve(dialects::mirror::served(&dialects));
     let mut routes = Router::new();
     for route in native {
         routes = routes.route(&route.path, route.handler);

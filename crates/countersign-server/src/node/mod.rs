@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use countersign::RevocationSet;
 use parking_lot::Mutex;
+use tokio::sync::Notify;
 
 use self::freshness::Freshness;
 use self::log::Log;
@@ -38,6 +39,7 @@ struct Inner {
     freshness: Freshness,
     keys_changed: Mutex<Option<KeysChanged>>,
     position: tokio::sync::Mutex<Position>,
+    written: Notify,
 }
 
 type KeysChanged = Arc<dyn Fn() + Send + Sync>;
@@ -69,9 +71,20 @@ impl Node {
             revocations: RevocationSet::new(),
             keys_changed: Mutex::new(None),
             position: tokio::sync::Mutex::default(),
+            written: Notify::new(),
         }));
         this.catch_up().await?;
         Ok(this)
+    }
+
+    /// The id of this process among the others.
+    pub fn id(&self) -> &str {
+        &self.0.id
+    }
+
+    /// Waits until changes that the others must learn were committed here since it last waited.
+    pub async fn has_written(&self) {
+        self.0.written.notified().await;
     }
 
     /// Says what is to happen when another node, or this one, changed the signing keys.
@@ -114,7 +127,10 @@ impl Node {
         // Registered before the row is written, so that a failed write frees its number too.
         tx.at_end(move |ended| {
             match ended {
-                Ended::Committed => this.apply(&applied),
+                Ended::Committed => {
+                    this.apply(&applied);
+                    this.0.written.notify_one();
+                }
                 Ended::RolledBack => {}
                 Ended::Unknown => return this.0.log.doubt(seq, this.0.clock.monotonic()),
             }

@@ -101,24 +101,27 @@ impl App {
     /// was disabled already.
     pub async fn disable(&self, caller: &Caller, user_id: &str) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned());
-        self.write("disable", job, |tx, app, job| {
-            async move {
-                let (caller, user_id) = &*job;
-                if !user::bump_epoch(tx, user_id).await? {
-                    return Err(Error::NotFound("user"));
+        let disabled = self
+            .write("disable", job, |tx, app, job| {
+                async move {
+                    let (caller, user_id) = &*job;
+                    if !user::bump_epoch(tx, user_id).await? {
+                        return Err(Error::NotFound("user"));
+                    }
+                    if !user::disable(tx, user_id, caller.now).await? {
+                        return Ok(false);
+                    }
+                    let ended = app.end_sessions(tx, caller, user_id, (None, EndReason::Disabled));
+                    let ended = ended.await?;
+                    let record = Record::of("user_disabled").user(user_id).times(ended);
+                    app.record(tx, caller, record).await?;
+                    Ok(true)
                 }
-                if !user::disable(tx, user_id, caller.now).await? {
-                    return Ok(false);
-                }
-                let ended = app.end_sessions(tx, caller, user_id, (None, EndReason::Disabled));
-                let ended = ended.await?;
-                let record = Record::of("user_disabled").user(user_id).times(ended);
-                app.record(tx, caller, record).await?;
-                Ok(true)
-            }
-            .boxed()
-        })
-        .await
+                .boxed()
+            })
+            .await?;
+        self.copied(user_id).await;
+        Ok(disabled)
     }
 
     /// Enables a disabled user; false where it was enabled already.
@@ -207,7 +210,9 @@ impl App {
         self.write("delete_user", job, |tx, app, job| {
             async move { delete(tx, &app, (&job.0, &job.1)).await }.boxed()
         })
-        .await
+        .await?;
+        self.copied(user_id).await;
+        Ok(())
     }
 }
 

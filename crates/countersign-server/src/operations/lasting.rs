@@ -217,7 +217,7 @@ async fn adopt(tx: &mut Tx<'_>, app: &App, job: &Job, user: &User) -> Result<Ses
     session.expires_at = *expires_at;
     session.idle_expires_at = *expires_at;
     app.make_room(tx, caller, &user.id, terms).await?;
-    session::insert(tx, &session).await?;
+    app.put_session(tx, &session).await?;
     let record = Record::of("session_adopted").user(&user.id).session(session_id);
     app.record(tx, caller, record).await?;
     Ok(session)

@@ -112,7 +112,9 @@ impl App {
             }
             .boxed()
         })
-        .await
+        .await?;
+        self.copied(user_id).await;
+        Ok(())
     }
 
     /// As [`App::log_out_legacy`], inside a change.
@@ -130,6 +132,7 @@ impl App {
             until: usual.max(expires_at),
         };
         self.announce(tx, revocation).await?;
+        self.mark_copies(tx, user_id, caller.now).await?;
         self.note_action(tx, caller, user_id).await?;
         let record = Record::of("logout").because(EndReason::Logout.as_str());
         Ok(self.record(tx, caller, record.user(user_id)).await?)

@@ -82,24 +82,29 @@ impl App {
         Proven { user, device, proof }: Proven,
     ) -> Result<(User, Session)> {
         let job = (caller.clone(), terms.clone(), user, device, proof);
-        self.write("log_in", job, |tx, app, job| {
-            async move {
-                let (caller, terms, user, device, proof) = &*job;
-                if !user::log_in(tx, user, caller.now).await? {
-                    return Err(Error::Conflict);
+        let begun = self
+            .write("log_in", job, |tx, app, job| {
+                async move {
+                    let (caller, terms, user, device, proof) = &*job;
+                    if !user::log_in(tx, user, caller.now).await? {
+                        return Err(Error::Conflict);
+                    }
+                    let user = user::find_in(tx, &user.id).await?.ok_or(Error::Conflict)?;
+                    app.accept(tx, (&user, proof), caller.now).await?;
+                    let session =
+                        app.begin_session(tx, caller, &user, (terms, device.as_deref())).await?;
+                    let record = Record::of("login").user(&user.id).session(&session.id);
+                    app.note_action(tx, caller, &user.id).await?;
+                    app.record(tx, caller, record).await?;
+                    Ok((user, session))
                 }
-                let user = user::find_in(tx, &user.id).await?.ok_or(Error::Conflict)?;
-                app.accept(tx, (&user, proof), caller.now).await?;
-                let session =
-                    app.begin_session(tx, caller, &user, (terms, device.as_deref())).await?;
-                let record = Record::of("login").user(&user.id).session(&session.id);
-                app.note_action(tx, caller, &user.id).await?;
-                app.record(tx, caller, record).await?;
-                Ok((user, session))
-            }
-            .boxed()
-        })
-        .await
+                .boxed()
+            })
+            .await;
+        if let Ok((user, _)) = &begun {
+            self.copied(&user.id).await;
+        }
+        begun
     }
 
     /// What a right password does in the change that it leads to: failures are forgotten, and

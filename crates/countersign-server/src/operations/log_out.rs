@@ -54,6 +54,8 @@ impl App {
             }
             .boxed()
         })
-        .await
+        .await?;
+        self.copied(user_id).await;
+        Ok(())
     }
 }

@@ -10,6 +10,7 @@ pub mod lasting;
 pub mod legacy;
 pub mod log_in;
 pub mod log_out;
+pub mod mirror;
 pub mod moving;
 pub mod password;
 pub mod purge;

@@ -76,8 +76,11 @@ impl App {
         (keep, proof): (Option<String>, Option<Proof>),
     ) -> Result<()> {
         let hashes = self.hash_in_forms_of(caller, &user, new).await?;
+        let user_id = user.id.clone();
         let job = Job { caller: caller.clone(), user, hashes, keep, proof };
-        self.write("change_password", job, |tx, app, job| change(tx, app, job).boxed()).await
+        self.write("change_password", job, |tx, app, job| change(tx, app, job).boxed()).await?;
+        self.copied(&user_id).await;
+        Ok(())
     }
 
     /// Hashes a new password in the forms that the user has, so that every client that could log

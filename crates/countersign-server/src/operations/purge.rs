@@ -8,12 +8,14 @@ use super::throttle::LOCKED;
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
-use crate::tables::{change, failure, node, revocation, session};
+use crate::tables::{change, failure, node, outbox, revocation, session};
 
 /// How long counts of failed attempts are kept.
 const FAILURES: Duration = Duration::from_hours(24);
 /// How long a process that nobody hears of is remembered.
 const NODES: Duration = Duration::from_hours(24);
+/// How long copies wait for Redis: no token of a dialect lives longer.
+const COPIES: Duration = Duration::from_hours(24 * 30);
 /// How long sessions are kept after they expired, for whoever asks why they were logged out.
 const SESSIONS: Duration = Duration::from_hours(24 * 30);
 /// The sessions that expired within so long go in one change.
@@ -29,6 +31,7 @@ impl App {
                 failure::purge(tx, now.minus(FAILURES), LOCKED).await?;
                 revocation::purge(tx, now.minus(revocation::KEPT)).await?;
                 change::purge(tx, now.minus(revocation::KEPT)).await?;
+                outbox::purge(tx, now.minus(COPIES)).await?;
                 node::purge(tx, now.minus(NODES)).await?;
                 Ok(())
             }

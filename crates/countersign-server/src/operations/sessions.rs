@@ -30,8 +30,18 @@ impl App {
         if terms.single {
             import::forget_login(tx, &user.id).await?;
         }
-        session::insert(tx, &session).await?;
+        self.put_session(tx, &session).await?;
         Ok(session)
+    }
+
+    /// Writes a session that is not in the table yet.
+    pub(super) async fn put_session(
+        &self,
+        tx: &mut Tx<'_>,
+        session: &Session,
+    ) -> Result<(), DbError> {
+        session::insert(tx, session).await?;
+        self.mark_copy(tx, (&session.channel, &session.user_id), session.started_at).await
     }
 
     /// A session that is not in the table yet.
@@ -93,6 +103,7 @@ impl App {
         if !session::end(tx, session_id, reason, caller.now).await? {
             return Ok(false);
         }
+        self.mark_copy_of(tx, session_id, caller.now).await?;
         self.revoke(tx, caller, Subject::Session(session_id.to_owned()), reason).await?;
         Ok(true)
     }
@@ -166,21 +177,24 @@ impl App {
         reason: EndReason,
     ) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned(), session_id.to_owned());
-        self.write("end_session", job, move |tx, app, job| {
-            async move {
-                let (caller, user_id, session_id) = &*job;
-                user::lock(tx, user_id).await?;
-                let ended = app.end_session(tx, caller, session_id, reason).await?;
-                if ended {
-                    app.note_action(tx, caller, user_id).await?;
-                    let record = Record::of("logout").because(reason.as_str());
-                    app.record(tx, caller, record.user(user_id).session(session_id)).await?;
+        let ended = self
+            .write("end_session", job, move |tx, app, job| {
+                async move {
+                    let (caller, user_id, session_id) = &*job;
+                    user::lock(tx, user_id).await?;
+                    let ended = app.end_session(tx, caller, session_id, reason).await?;
+                    if ended {
+                        app.note_action(tx, caller, user_id).await?;
+                        let record = Record::of("logout").because(reason.as_str());
+                        app.record(tx, caller, record.user(user_id).session(session_id)).await?;
+                    }
+                    Ok(ended)
                 }
-                Ok(ended)
-            }
-            .boxed()
-        })
-        .await
+                .boxed()
+            })
+            .await?;
+        self.copied(user_id).await;
+        Ok(ended)
     }
 
     /// Ends a session as the operator.

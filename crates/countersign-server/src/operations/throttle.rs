@@ -15,7 +15,7 @@ use crate::clock::Time;
 use crate::db::{DbError, Tx};
 use crate::error::{Error, Result};
 use crate::network;
-use crate::tables::failure::{self, Counting, Failures};
+use crate::tables::failure::{self, Counting};
 
 /// From so many failures in a row on, an account's password is refused even when right, until a
 /// reset or `countersign user unlock` (NIST SP 800-63B-4, section 3.2.2).
@@ -66,22 +66,29 @@ struct Failed {
     kind: &'static str,
     reason: &'static str,
     user_id: Option<String>,
+    /// Whether Redis has counted it for the address, and how many an event is then due for.
+    by_address: Option<Option<i64>>,
+}
+
+/// An address is never locked, and so never kept by a purge.
+fn of_address(now: Time) -> Counting {
+    let (restart, quiet) = (now.minus(ADDRESS_MEMORY), now.minus(QUIET));
+    Counting { restart, quiet, most: LOCKED - 1 }
 }
 
 fn count<'t>(tx: &'t mut Tx<'_>, app: App, failed: Arc<Failed>) -> BoxFuture<'t, Result<()>> {
     async move {
         let Failed { caller, attempt, .. } = &*failed;
         let now = caller.now;
-        let quiet = now.minus(QUIET);
-        let account = Counting { restart: Time(0), quiet, most: LOCKED };
+        let account = Counting { restart: Time(0), quiet: now.minus(QUIET), most: LOCKED };
         let mut due = failure::count(tx, &attempt.account, now, account).await?;
-        if let Some(address) = &attempt.address {
-            // An address is never locked, and so never kept by a purge.
-            let restart = now.minus(ADDRESS_MEMORY);
-            let counting = Counting { restart, quiet, most: LOCKED - 1 };
-            let by_address = failure::count(tx, address, now, counting).await?;
-            due = due.or(by_address);
-        }
+        due = match (&attempt.address, failed.by_address) {
+            (_, Some(by_address)) => due.or(by_address),
+            (Some(address), None) => {
+                due.or(failure::count(tx, address, now, of_address(now)).await?)
+            }
+            (None, None) => due,
+        };
         let Some(occurrences) = due else { return Ok(()) };
         let mut record = Record::refused(failed.kind, failed.reason).times(occurrences);
         if let Some(user_id) = &failed.user_id {
@@ -124,15 +131,31 @@ impl App {
             if failures.failures >= LOCKED {
                 return Err(Error::TooManyAttempts { retry_after: LOCKED_RETRY });
             }
-            wait(ACCOUNT, failures, now)?;
+            wait(ACCOUNT, (failures.failures, failures.last_at), now)?;
         }
-        if let Some(address) = &attempt.address
-            && let Some(failures) = failure::find(&self.db, address).await?
-            && now.since(failures.last_at) < ADDRESS_MEMORY
-        {
-            wait(ADDRESS, failures, now)?;
+        let Some(address) = &attempt.address else { return Ok(()) };
+        // Those that the database counted while Redis was away count beside those in Redis.
+        let counted = failure::find(&self.db, address).await?;
+        let counted = counted.map(|failures| (failures.failures, failures.last_at));
+        for failures in counted.into_iter().chain(self.failures_in_redis(address, now).await) {
+            if now.since(failures.1) < ADDRESS_MEMORY {
+                wait(ADDRESS, failures, now)?;
+            }
         }
         Ok(())
+    }
+
+    /// What Redis knows of the address, if it is there. A time that lies ahead of every clock is
+    /// none that a node wrote.
+    async fn failures_in_redis(&self, address: &str, now: Time) -> Option<(i64, Time)> {
+        let failures = self.redis.as_ref()?.failures(address).await.ok()??;
+        (failures.1 < now.plus(QUIET)).then_some(failures)
+    }
+
+    /// Has Redis count a failure for the address; `None` where it must be counted in the database.
+    async fn count_in_redis(&self, address: &str, now: Time) -> Option<Option<i64>> {
+        let redis = self.redis.as_ref()?;
+        redis.count_failure(address, now, of_address(now), ADDRESS_MEMORY).await.ok()
     }
 
     /// Counts a failed attempt, in a change of its own: nothing that fails later takes it back.
@@ -143,7 +166,11 @@ impl App {
         (kind, reason): (&'static str, &'static str),
         user_id: Option<String>,
     ) -> Result<()> {
-        let job = Failed { caller: caller.clone(), attempt, kind, reason, user_id };
+        let by_address = match &attempt.address {
+            Some(address) => self.count_in_redis(address, caller.now).await,
+            None => None,
+        };
+        let job = Failed { caller: caller.clone(), attempt, kind, reason, user_id, by_address };
         let counted = self.write("count_failure", job.clone(), count).await;
         match counted {
             // Two first failures at once: the other one made the row.
@@ -164,9 +191,9 @@ impl App {
     }
 }
 
-fn wait(slowing: Slowing, failures: Failures, now: Time) -> Result<()> {
-    let delay = slowing.delay(failures.failures);
-    let passed = now.since(failures.last_at);
+fn wait(slowing: Slowing, (failures, last_at): (i64, Time), now: Time) -> Result<()> {
+    let delay = slowing.delay(failures);
+    let passed = now.since(last_at);
     match delay.checked_sub(passed) {
         None | Some(Duration::ZERO) => Ok(()),
         Some(retry_after) => Err(Error::TooManyAttempts { retry_after }),

@@ -160,6 +160,7 @@ pub const TABLES: &[Table] = &[
     ),
     table!(moves, "counters", ["name"], ["value"]),
     table!(moves, "failures", ["subject"], ["failures", "last_at", "noted_at", "unnoted"]),
+    table!(moves, "outbox", ["channel", "user_id"], ["number", "version", "unsure", "due_at"]),
     table!(moves, "settings", ["name"], ["value"]),
 ];
 

@@ -9,6 +9,7 @@ pub mod identifier;
 pub mod import;
 pub mod inventory;
 pub mod node;
+pub mod outbox;
 pub mod password;
 pub mod revocation;
 pub mod session;
@@ -30,6 +31,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("identifier", identifier::STATEMENTS),
         ("import", import::STATEMENTS),
         ("node", node::STATEMENTS),
+        ("outbox", outbox::STATEMENTS),
         ("password", password::STATEMENTS),
         ("revocation", revocation::STATEMENTS),
         ("session", session::STATEMENTS),

@@ -108,6 +108,7 @@ sql! {
     /// Never later than it was over before.
     SHORTEN = "UPDATE sessions SET idle_expires_at = ? WHERE id = ? AND idle_expires_at > ? AND ended_at IS NULL";
     END = "UPDATE sessions SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL";
+    PAGE = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE id > ? ORDER BY id LIMIT ?";
     PURGE = "DELETE FROM sessions WHERE expires_at <= ?";
     OLDEST_EXPIRY = "SELECT expires_at FROM sessions ORDER BY expires_at LIMIT 1";
 }
@@ -139,6 +140,11 @@ pub async fn live_of_user_in(
 /// The user's `limit` latest sessions, live or over, the latest first.
 pub async fn of_user(db: &Db, user_id: &str, limit: i64) -> Result<Vec<Session>, DbError> {
     db.list(OF_USER, &params![user_id, limit]).await
+}
+
+/// At most `limit` sessions in the order of their ids, live or over, after the one with id `after`.
+pub async fn page(db: &Db, after: &str, limit: i64) -> Result<Vec<Session>, DbError> {
+    db.list(PAGE, &params![after, limit]).await
 }
 
 /// Begins one, at generation 0.

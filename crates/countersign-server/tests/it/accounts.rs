@@ -44,6 +44,7 @@ async fn start_beside(server: &TestApp, config: Config, command: bool) -> App {
         clock: server.app.clock.clone(),
         entropy: Entropy::System,
         dialects_access_ttl: Duration::ZERO,
+        mirrored: Vec::new(),
         shapes: Shapes::default(),
         dialects_want_client_sha256: false,
         command,

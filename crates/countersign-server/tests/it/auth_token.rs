@@ -644,6 +644,7 @@ pub(crate) async fn mount(dialects: Vec<DialectConfig>) -> Result<(), String> {
     config.dialects = dialects;
     let setup = Setup {
         dialects_access_ttl: dialects::longest_access_ttl(&config),
+        mirrored: dialects::mirror::mirrored(&config),
         shapes: dialects::shapes(&config),
         dialects_want_client_sha256: dialects::want_client_sha256(&config),
         config,

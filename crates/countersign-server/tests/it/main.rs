@@ -7,6 +7,8 @@ mod database;
 #[expect(dead_code, reason = "the tests of the wire need more of it")]
 mod client;
 mod kit;
+#[path = "../support/redis.rs"]
+mod redis_server;
 #[path = "../support/server.rs"]
 mod server;
 
@@ -25,10 +27,12 @@ mod legacy_tokens;
 mod limits;
 mod logout;
 mod main_job;
-mod password_forms;
+mod mirror;
 mod passport;
+mod password_forms;
 mod passwords;
 mod races;
+mod redis;
 mod refresh;
 mod statements;
 mod tokens;

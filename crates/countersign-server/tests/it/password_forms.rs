@@ -50,6 +50,7 @@ async fn wanting(server: &TestApp) -> App {
         entropy: Entropy::System,
         dialects_access_ttl: std::time::Duration::ZERO,
         dialects_want_client_sha256: true,
+        mirrored: Vec::new(),
         shapes: server.app.shapes,
         command: false,
     };

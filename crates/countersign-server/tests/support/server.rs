@@ -126,8 +126,21 @@ impl TestApp {
     ) -> Self {
         config.data_dir = data_dir.path().to_owned();
         config.database.url = Some(database.url.clone().into());
+        let mut this = Self::build(data_dir, config, clock).await;
+        this.database = Some(database);
+        this.run(this.app.clone(), |app| async move { app.attend().await });
+        this
+    }
+
+    /// Another node on the same database. It learns nothing unless it is made to look.
+    pub(crate) async fn beside(&self) -> Self {
+        Self::build(self.data_dir.clone(), self.app.config.clone(), self.app.clock.clone()).await
+    }
+
+    async fn build(data_dir: Arc<TempDir>, config: Config, clock: Clock) -> Self {
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
+            mirrored: dialects::mirror::mirrored(&config),
             shapes: dialects::shapes(&config),
             dialects_want_client_sha256: dialects::want_client_sha256(&config),
             config,
@@ -141,21 +154,23 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("the listener has an address");
         let stop = CancellationToken::new();
-        let (stopping, attended) = (stop.clone(), app.clone());
+        let stopping = stop.clone().cancelled_owned();
         tokio::spawn(async move {
-            let served = server::serve(
-                listener,
-                router,
-                server::Limits::default(),
-                stopping.cancelled_owned(),
-            );
-            tokio::select! {
-                served = served => served.expect("the server serves"),
-                () = attended.attend() => {}
-            }
+            let served = server::serve(listener, router, server::Limits::default(), stopping);
+            served.await.expect("the server serves");
         });
         let client = Client::builder().build().expect("a client can be made");
-        Self { app, address, client, data_dir, database: Some(database), stop }
+        Self { app, address, client, data_dir, database: None, stop }
+    }
+
+    /// Does something of the app's beside answering, until this server is dropped.
+    pub(crate) fn run<W: Future<Output = ()> + Send + 'static>(
+        &self,
+        app: App,
+        work: impl FnOnce(App) -> W,
+    ) {
+        let (stop, work) = (self.stop.clone(), work(app));
+        tokio::spawn(async move { stop.run_until_cancelled(work).await });
     }
 
     /// The same database and folder under a server that starts anew.

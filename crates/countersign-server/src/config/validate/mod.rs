@@ -38,6 +38,9 @@ const LEAST_WORK_KIB: u64 = 5 * 7 * 1024;
 /// Checks what types cannot. `known_dialects` are the names of the dialects that exist.
 pub(super) fn check(config: &Config, known_dialects: &[&str]) -> Check {
     database(&config.database)?;
+    if let Err(problem) = config.redis.servers() {
+        return refuse("redis.url", problem);
+    }
     tokens(&config.tokens)?;
     sessions(&config.sessions, &config.tokens)?;
     passwords(&config.passwords)?;

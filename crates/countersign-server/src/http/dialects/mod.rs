@@ -9,6 +9,7 @@ pub mod flask_jwt;
 pub mod flask_token;
 pub mod legacy;
 pub mod listing;
+pub mod mirror;
 pub mod passport;
 pub mod reply;
 pub mod x_access_token;
@@ -23,6 +24,7 @@ use countersign::{
 use serde::Serialize;
 
 use self::legacy::{Legacy, LegacyTokens};
+use self::mirror::Mirror;
 use super::router::Route;
 use crate::app::App;
 use crate::clock::Time;
@@ -57,6 +59,8 @@ pub struct Definition {
     pub legacy: legacy::Rule,
     /// What its clients send as a password.
     pub presented: Presented,
+    /// What it copies to Redis, where there is one.
+    pub mirror: Option<Mirror>,
     /// Its routes, without the prefix.
     pub routes: fn() -> Vec<Route<Dialect>>,
 }
@@ -113,6 +117,7 @@ struct Parts {
     access_ttl: Duration,
     terms: Terms,
     policy: Option<Policy>,
+    is_mirrored: bool,
 }
 
 /// A token that is good.
@@ -149,9 +154,14 @@ impl Dialect {
     /// Checks a token of this dialect and of no other: one that was minted here, or, while the
     /// configuration says so, by the older system.
     pub async fn check(&self, token: &str, now: Time) -> Result<Bearer, Refusal> {
-        let Parts { app, verifier, legacy, .. } = &*self.0;
+        let Parts { app, verifier, legacy, is_mirrored, .. } = &*self.0;
         let refusal = match app.check_token_with(verifier, token, now) {
-            Ok(verified) => return Ok(Bearer { verified, legacy: None }),
+            Ok(verified) => {
+                if let Some(session_id) = verified.claims.session_id().filter(|_| *is_mirrored) {
+                    app.expect_copy(session_id);
+                }
+                return Ok(Bearer { verified, legacy: None });
+            }
             Err(refusal) => refusal,
         };
         let (Some(tokens), Refusal::Invalid(_)) = (legacy, &refusal) else { return Err(refusal) };
@@ -284,6 +294,7 @@ fn mount_one(app: &App, config: &DialectConfig) -> Result<Mounted, MountError> {
             single: definition.single,
         },
         policy: (config.password_policy == PasswordPolicy::Server).then(|| app.policy()),
+        is_mirrored: definition.mirror.is_some(),
     }));
     let mut routes = (definition.routes)();
     for route in &mut routes {

@@ -55,6 +55,7 @@ pub const DEFINITION: Definition = Definition {
         stamp: None,
     },
     presented: Presented::Typed,
+    mirror: None,
     routes: || {
         vec![
             Route::new(Method::GET, "/", get(hello::get)),

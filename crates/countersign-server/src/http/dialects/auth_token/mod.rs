@@ -48,6 +48,7 @@ pub const DEFINITION: Definition = Definition {
         stamp: None,
     },
     presented: Presented::Typed,
+    mirror: None,
     routes: || {
         vec![
             Route::new(Method::POST, "/auth/register", post(register::post)),

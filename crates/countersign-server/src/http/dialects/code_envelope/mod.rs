@@ -48,6 +48,7 @@ pub const DEFINITION: Definition = Definition {
         stamp: None,
     },
     presented: Presented::ClientSha256,
+    mirror: None,
     shapes: Shapes { mobile_cn: false },
     codes: &[],
     routes: || {

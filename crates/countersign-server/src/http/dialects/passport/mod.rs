@@ -19,6 +19,7 @@ use http::Method;
 pub use self::token::token_of;
 use super::Definition;
 use super::legacy::Rule;
+use super::mirror::Mirror;
 use crate::http::router::Route;
 use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
@@ -53,6 +54,7 @@ pub const DEFINITION: Definition = Definition {
         stamp: Some(token::login_time),
     },
     presented: Presented::Typed,
+    mirror: Some(Mirror { key: |number| format!("jwt_token:{number}"), value: token_of }),
     routes: || {
         vec![
             Route::new(Method::POST, "/passport/register", post(register::post)),

@@ -47,6 +47,7 @@ pub const DEFINITION: Definition = Definition {
         stamp: None,
     },
     presented: Presented::Typed,
+    mirror: None,
     routes: || {
         vec![
             Route::new(Method::POST, "/signup", post(signup::post)),
