@@ -91,6 +91,10 @@ enum Command {
     /// Move everything from one database to another.
     Move(moving::Move),
     /// Import the users of another system.
+    ///
+    /// They keep their numbers, public ids and passwords, and tokens that were logged out there
+    /// stay so. Rows that cannot come along are told with the reason; nothing is renumbered. An
+    /// import that was cut off goes on with the same command.
     Import(import::Import),
     /// Show what happened lately, the latest first.
     Events(events::Events),

@@ -110,6 +110,7 @@ pub const TABLES: &[Table] = &[
         ["kind", "value", "user_id", "verified_at", "created_at"]
     ),
     table!(moves, "passwords", ["user_id", "form"], ["hash", "changed_at"]),
+    table!(moves, "imports", ["user_id"], ["source", "login_stamp"]),
     table!(
         moves,
         "sessions",

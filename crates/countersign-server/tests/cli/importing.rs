@@ -83,6 +83,12 @@ impl Importing {
         self.place.json(&["user", "show", user])
     }
 
+    /// Whether nobody may log in to the account with this number.
+    fn is_disabled(&self, number: i64) -> bool {
+        let sql = "SELECT disabled_at IS NOT NULL FROM users WHERE number = ?";
+        self.place.database().query_row(sql, [number], |row| row.get(0)).expect("it is there")
+    }
+
     fn count(&self) -> usize {
         let users = self.place.json(&["user", "list", "--limit", "10000"]);
         users["users"].as_array().map_or(0, Vec::len)

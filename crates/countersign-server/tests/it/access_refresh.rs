@@ -489,7 +489,7 @@ on_each_database! {
         flask.bearer(Method::GET, "/users", &bert.access).await.is_msg(403, "Admins only");
         let answer = flask.bearer(Method::GET, "/users", &anna.access).await;
         let user = |name: &str| json!({ "username": name });
-        answer.is(200, json!({ "users": [user("Anna"), user("bert"), user("Cleo@x.org")] }));
+        answer.is(200, json!({ "users": [user("Anna"), user("bert"), user("cleo")] }));
     }
 
     async fn nobody_deletes_users_where_that_is_not_allowed(flask: Flask) {
@@ -544,15 +544,16 @@ on_each_database! {
         let body = json!({ "identifier": "test", "password": "test" });
         let native = Session::read(&flask.post("/v1/login", body).await.json());
         let sessions = flask.get("/v1/sessions", &native.access).await.json();
-        assert_eq!(sessions["sessions"][0]["channel"], NAME);
+        let mut sessions = sessions["sessions"].as_array().expect("a list").iter();
+        let session = sessions.find(|session| session["channel"] == NAME).expect("a session");
         for token in [&old.access, &old.refresh] {
             assert_eq!(flask.get("/v1/me", token).await.code(), (401, "invalid_token".into()));
             assert_eq!(flask.refresh_answer(token).await.status, 401);
         }
-        flask.secret(&native.access).await.is_msg(422, "The specified alg value is not allowed");
+        flask.secret(&native.access).await.is_msg(422, "Invalid header string");
         flask.refresh_token(&native.refresh).await.is_msg(422, "Not enough segments");
 
-        let path = format!("/v1/sessions/{}", sessions["sessions"][0]["id"].as_str().expect("an id"));
+        let path = format!("/v1/sessions/{}", session["id"].as_str().expect("an id"));
         let ended = flask.send(Method::DELETE, &path, &native.access, Value::Null).await;
         assert_eq!(ended.status, 204);
         flask.assert_revoked(&old).await;

@@ -162,7 +162,7 @@ on_each_database! {
         let claims = segment(&token, 1);
         let names: Vec<_> = claims.as_object().expect("an object").keys().collect();
         assert_eq!(names, ["exp", "fresh", "iat", "identity", "jti", "nbf", "sid", "sub", "type"]);
-        assert_eq!((&claims["identity"], &claims["sub"]), (&json!("admin@gmail.com"), &claims["sub"]));
+        assert_eq!(claims["identity"], "admin@gmail.com");
         assert_eq!(claims["sub"], claims["identity"]);
         assert_eq!((&claims["fresh"], &claims["type"]), (&json!(false), &json!("access")));
         let now = START.seconds();
@@ -189,9 +189,10 @@ on_each_database! {
         let session = flask.register("anna").await;
         let refused = flask.login("anna@example.org", PASSWORD).await;
         refused.is(200, no_login(202, "wrong password"));
-        let events = event::latest_of_user(&flask.app.db, &session.user_id, 1).await;
-        let reason = events.expect("the database answers")[0].reason.clone();
-        assert_eq!(reason.as_deref(), Some("needs_client_sha256"));
+        let events = event::latest_of_user(&flask.app.db, &session.user_id, 9).await;
+        let mut events = events.expect("the database answers").into_iter();
+        let told = events.any(|event| event.reason.as_deref() == Some("needs_client_sha256"));
+        assert!(told);
         flask.log_in("anna").await;
         assert_eq!(flask.login("anna@example.org", PASSWORD).await.json()["code"], 200);
     }
@@ -334,7 +335,7 @@ on_each_database! {
         let body = json!({ "identifier": "admin@gmail.com", "password": PASSWORD });
         let native = flask.post("/v1/login", body).await.json();
         let native = native["access_token"].as_str().expect("a token");
-        flask.list(native).await.is_msg(422, "The specified alg value is not allowed");
+        flask.list(native).await.is_msg(422, "Invalid header string");
         let sessions = flask.get("/v1/sessions", native).await.json();
         let sessions = sessions["sessions"].as_array().expect("a list").clone();
         assert!(sessions.iter().any(|session| session["channel"] == NAME), "{sessions:?}");
@@ -514,9 +515,10 @@ async fn pages_of_listed_origins_may_send_the_cookies() {
             config.dialects[0].cookies = cookies;
             config.cors.origins = Origins::Listed(vec![origin.into()]);
         });
-        let answer =
-            Answer::of(flask.await.request(Method::GET, "/users").header("origin", origin));
-        let allowed = answer.await.headers.contains_key("access-control-allow-credentials");
+        let flask = flask.await;
+        let request = flask.request(Method::GET, "/users").header("origin", origin);
+        let headers = Answer::of(request).await.headers;
+        let allowed = headers.contains_key("access-control-allow-credentials");
         assert_eq!(allowed, cookies);
     }
 }

@@ -4,17 +4,17 @@ mod origin;
 mod told;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
+use secrecy::ExposeSecret as _;
 
 use self::origin::{Origin, Users};
 use self::told::{Summary, Told};
 use super::{Failure, Settings};
 use crate::app::{App, StartError};
 use crate::clock::{Clock, Time};
-use crate::config::{Config, Overrides};
+use crate::config::{Config, DialectConfig, Overrides};
 use crate::db::{Db, DbOptions};
 use crate::import::Mapping;
 use crate::import::system::System;
@@ -22,24 +22,15 @@ use crate::operations::Caller;
 use crate::operations::import::revoked::{List, import_revoked};
 use crate::operations::import::row::Field;
 use crate::operations::import::{Counts, ImportError, OnError, Rules, Target, import_users};
-use secrecy::ExposeSecret as _;
 
-/// Until when a token may be good of which nobody knows it.
-const YEAR: Duration = Duration::from_hours(366 * 24);
-
-/// Users keep their numbers, public ids and passwords, and tokens that were logged out stay so.
-/// Rows that cannot come along are told with the reason; nothing is renumbered. An import that was
-/// cut off goes on with the same command.
-///
-/// A URL with a password comes in the variable `COUNTERSIGN_IMPORT_SOURCE`, or with `--source -`
-/// from a prompt or the first line of standard input.
 #[derive(Args)]
 pub(super) struct Import {
     /// What the users come from: a system that speaks one of the dialects, or a file.
     #[arg(long, value_name = "SYSTEM", value_parser = origin::parser())]
     from: String,
-    /// The database's URL: `sqlite:FILE`, `postgres://…` or `mysql://…`. Of `jsonl` and `csv` the
-    /// file, or `-` for standard input.
+    /// The database's URL: `sqlite:FILE`, `postgres://…` or `mysql://…`. One with a password comes
+    /// in the variable `COUNTERSIGN_IMPORT_SOURCE`, or with `-` from a prompt or standard input. Of
+    /// `jsonl` and `csv` the file, or `-` for standard input.
     #[arg(long, value_name = "URL|FILE")]
     source: Option<String>,
     #[command(flatten)]
@@ -212,8 +203,7 @@ impl Import {
         };
         told.begin("tokens that were logged out", Some(length));
         let configured = config.dialects.iter().find(|dialect| dialect.name == system.dialect);
-        let end = configured.and_then(crate::config::DialectConfig::legacy_tokens_end);
-        let until = end.unwrap_or_else(|| now.plus(YEAR));
+        let until = configured.and_then(DialectConfig::legacy_tokens_end);
         let list = List { source: system.dialect, remembered, now, until };
         let counts = import_revoked(target, (list, self.on_error.into()), &mut pages, told).await;
         counts.map(Some).map_err(failure)

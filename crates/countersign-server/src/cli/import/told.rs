@@ -90,6 +90,7 @@ impl Told {
         });
         settings.print(&json, || {
             let mut text = summary.text();
+            text.push_str(if self.first.is_empty() { "" } else { "\n" });
             for (_, problem) in &self.first {
                 text.push_str(&format!("\n{}", escape(&problem.to_string())));
             }

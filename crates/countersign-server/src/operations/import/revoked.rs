@@ -1,6 +1,7 @@
 //! Tokens that were logged out in the older system stay so.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::alphabet::URL_SAFE;
@@ -26,6 +27,9 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
         .with_decode_padding_mode(DecodePaddingMode::Indifferent)
         .with_decode_allow_trailing_bits(true),
 );
+
+/// How long a token is refused of which nobody knows when it is over.
+const LONG: Duration = Duration::from_hours(366 * 24);
 
 /// What the older system remembered of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,9 +58,12 @@ pub struct List {
     pub remembered: Remembered,
     /// The moment that counts as now.
     pub now: Time,
-    /// Until when a token may be good that does not say so itself.
-    pub until: Time,
+    /// Until when a token may be good that does not say so itself, where that is known.
+    pub until: Option<Time>,
 }
+
+/// A revocation, and whether it is known until when it matters.
+type Found = (Revocation, bool);
 
 /// Imports the list in `pages`.
 pub async fn import_revoked(
@@ -90,14 +97,14 @@ fn sort(
     rows: Vec<Result<RevokedRow, Problem>>,
     list: List,
     counts: &mut Counts,
-) -> (Vec<Revocation>, Vec<Problem>) {
+) -> (Vec<Found>, Vec<Problem>) {
     // The same token twice is one revocation.
     let (mut revocations, mut problems) = (HashMap::new(), Vec::new());
     for row in rows {
         match row.and_then(|row| revocation(&row, list)) {
-            Ok(revocation) if revocation.until <= list.now => counts.over += 1,
-            Ok(revocation) => {
-                if revocations.insert(revocation.subject.to_string(), revocation).is_some() {
+            Ok((revocation, _)) if revocation.until <= list.now => counts.over += 1,
+            Ok(found) => {
+                if revocations.insert(found.0.subject.to_string(), found).is_some() {
                     counts.there += 1;
                 }
             }
@@ -107,7 +114,7 @@ fn sort(
     (revocations.into_values().collect(), problems)
 }
 
-fn revocation(row: &RevokedRow, list: List) -> Result<Revocation, Problem> {
+fn revocation(row: &RevokedRow, list: List) -> Result<Found, Problem> {
     let text = row.text.trim();
     let refused = |reason, message: &'static str| Problem {
         place: row.place.clone(),
@@ -118,7 +125,7 @@ fn revocation(row: &RevokedRow, list: List) -> Result<Revocation, Problem> {
     let (id, until) = match list.remembered {
         Remembered::Token => {
             let claims = claims(text).ok_or_else(|| refused("bad_token", "this is no token"))?;
-            (token_id(claims["jti"].as_str(), text), expiry(&claims).unwrap_or(list.until))
+            (token_id(claims["jti"].as_str(), text), expiry(&claims))
         }
         Remembered::Jti => {
             let id = token_id(Some(text), "");
@@ -126,10 +133,13 @@ fn revocation(row: &RevokedRow, list: List) -> Result<Revocation, Problem> {
                 let message = "a jti is 1 to 64 letters, digits and - _ .";
                 return Err(refused("bad_jti", message));
             }
-            (id, list.until)
+            (id, None)
         }
     };
-    Ok(Revocation { subject: Subject::Token(id), reason: EndReason::Logout, until })
+    let known = until.or(list.until);
+    let until = known.unwrap_or_else(|| list.now.plus(LONG));
+    let subject = Subject::Token(id);
+    Ok((Revocation { subject, reason: EndReason::Logout, until }, known.is_some()))
 }
 
 /// What a token says, which nobody has checked: it is only to be refused.
@@ -151,27 +161,29 @@ fn expiry(claims: &Value) -> Option<Time> {
 
 async fn write(
     target: Target<'_>,
-    mut revocations: Vec<Revocation>,
+    mut revocations: Vec<Found>,
     ledger: &mut Ledger,
     counts: &mut Counts,
 ) -> Result<()> {
-    let subjects: Vec<String> = revocations.iter().map(|it| it.subject.to_string()).collect();
+    let subjects: Vec<String> = revocations.iter().map(|(it, _)| it.subject.to_string()).collect();
     let known: HashMap<String, Time> = match target.db() {
         Some(db) => bulk::revoked(db, &subjects).await?.into_iter().collect(),
         None => HashMap::new(),
     };
     let all = revocations.len();
-    revocations
-        .retain(|it| known.get(&it.subject.to_string()).is_none_or(|until| *until < it.until));
+    revocations.retain(|(it, is_known)| match known.get(&it.subject.to_string()) {
+        Some(until) => *is_known && *until < it.until,
+        None => true,
+    });
     let new = revocations.len();
     if let Target::Write(app, caller) = target
         && new > 0
     {
-        let job: (Vec<Revocation>, Event) = (revocations, ledger.entry(app, caller));
+        let job: (Vec<Found>, Event) = (revocations, ledger.entry(app, caller));
         app.write("import_revoked", job, |tx, app, job| {
             async move {
                 let (revocations, event) = &*job;
-                for revocation in revocations {
+                for (revocation, _) in revocations {
                     app.announce(tx, revocation.clone()).await?;
                 }
                 let more = i64::try_from(revocations.len()).unwrap_or(i64::MAX);

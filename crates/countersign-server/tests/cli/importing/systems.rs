@@ -114,7 +114,7 @@ on_each_database! {
         let sql = "SELECT form, hash FROM passwords LIMIT 1";
         let (form, hash): (String, String) = database.query_row(sql, [], row).expect("it is there");
         assert!(form == "client_sha256" && hash.starts_with("$argon2id$"), "{form} {hash}");
-        assert!(importing.show("gone")["disabled_at"].is_string());
+        assert!(importing.is_disabled(2) && !importing.is_disabled(1));
         let server = importing.place.serve().await;
         let log_in = async |identifier: &str| {
             let body = json!({ "identifier": identifier, "password": "123456" });

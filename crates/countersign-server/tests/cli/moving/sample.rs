@@ -135,6 +135,11 @@ fn others(connection: &Connection, users: u32) -> rusqlite::Result<()> {
             "logout",
             number(at).unwrap_or(1)
         ])?;
+        connection.prepare_cached("INSERT INTO imports VALUES (?, ?, ?)")?.execute(params![
+            id(1, at),
+            "passport",
+            number(at)
+        ])?;
         connection
             .prepare_cached("INSERT INTO failures VALUES (?, ?, ?, ?, ?)")?
             .execute(params![format!("subject {at}"), at, at, at, 0])?;

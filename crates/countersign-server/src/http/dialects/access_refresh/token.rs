@@ -72,7 +72,7 @@ fn claims<'a>(
         sub: name,
         nbf: now.seconds(),
         csrf: URL_SAFE_NO_PAD.encode(dialect.app().entropy.bytes::<16>()),
-        exp: dialect.expires_at(now).min(session.expires_at).seconds(),
+        exp: dialect.expires_at(now).min(session.expires_at).seconds().max(now.seconds() + 1),
         sid: &session.id,
     }
 }
