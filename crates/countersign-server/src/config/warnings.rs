@@ -14,8 +14,8 @@ impl Config {
                     "dialects.{name}.allow_weak_secret: whoever guesses the secret can make tokens of any user"
                 ));
             }
-            let weak = |secret: &&SigningSecret| weakness(secret.expose()).is_some();
-            if dialect.legacy_secret.as_ref().filter(weak).is_some()
+            let weak = |secret: &SigningSecret| weakness(secret.expose()).is_some();
+            if dialect.legacy_secret.as_ref().is_some_and(weak)
                 && let Some(until) = dialect.legacy_tokens_until
             {
                 warnings.push(format!(

@@ -180,7 +180,7 @@ mod tests {
         read_fields(request.body(body.into()).expect("a request"), ALL).await
     }
 
-    fn is_malformed<T>(read: Result<T, BodyError>) -> bool {
+    fn is_malformed<T>(read: &Result<T, BodyError>) -> bool {
         matches!(read, Err(BodyError::Malformed(_)))
     }
 
@@ -206,12 +206,12 @@ mod tests {
     async fn what_is_no_text_is_malformed() {
         for body in ["{\"a\":1}", "{\"a\":null}", "{\"a\":[\"x\"]}", "{\"a\":{}}"] {
             let mut fields = read("application/json", body).await.expect("an object");
-            assert!(is_malformed(fields.take("a")), "{body}");
+            assert!(is_malformed(&fields.take("a")), "{body}");
         }
         let file =
             "--x\r\nContent-Disposition: form-data; name=\"a\"; filename=\"f\"\r\n\r\nb\r\n--x--";
         let mut fields = read("multipart/form-data; boundary=x", file).await.expect("a form");
-        assert!(is_malformed(fields.take("a")));
+        assert!(is_malformed(&fields.take("a")));
     }
 
     #[tokio::test]
@@ -232,7 +232,7 @@ mod tests {
             ("multipart/form-data", twice),
         ] {
             assert!(
-                is_malformed(read(content_type, body.to_owned()).await),
+                is_malformed(&read(content_type, body.to_owned()).await),
                 "{content_type} {body}"
             );
         }

@@ -49,13 +49,11 @@ pub fn token_id(jti: Option<&str>, token: &str) -> String {
         (1..=JTI_LENGTH).contains(&jti.len())
             && jti.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_.".contains(&octet))
     };
-    match jti.filter(is_plain) {
-        Some(jti) => format!("legacy:{jti}"),
-        None => {
-            let hash = digest::digest(&digest::SHA256, token.as_bytes());
-            format!("legacy:sha256:{}", URL_SAFE_NO_PAD.encode(hash))
-        }
+    if let Some(jti) = jti.filter(is_plain) {
+        return format!("legacy:{jti}");
     }
+    let hash = digest::digest(&digest::SHA256, token.as_bytes());
+    format!("legacy:sha256:{}", URL_SAFE_NO_PAD.encode(hash))
 }
 
 impl App {
@@ -92,8 +90,9 @@ impl App {
                 self.find_by_text(text).await.map(|found| found.and_then(|(_, user)| user))
             }
         };
-        let user = user.map_err(out_of_touch)?.ok_or_else(|| gone.clone())?;
-        let import = import::find(&self.db, &user.id).await.map_err(out_of_touch)?;
+        let user = user.map_err(|error| out_of_touch(&error))?.ok_or_else(|| gone.clone())?;
+        let import =
+            import::find(&self.db, &user.id).await.map_err(|error| out_of_touch(&error))?;
         Ok((user, import.ok_or(gone)?))
     }
 
@@ -140,7 +139,7 @@ impl App {
 }
 
 /// Who cannot read whose token it is cannot say yes.
-fn out_of_touch(error: crate::db::DbError) -> Refusal {
+fn out_of_touch(error: &crate::db::DbError) -> Refusal {
     tracing::error!(%error, "cannot look for the user of an older system's token");
     Refusal::OutOfTouch
 }
