@@ -1,5 +1,5 @@
 //! Tokens that the older systems minted before the move, in the dialects that find their users by
-//! a number or a public id: as PyJWT 1.x made them, with the secrets of the documents.
+//! a number or a public id: as `PyJWT` 1.x made them, with the secrets of the documents.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::Deref;
@@ -113,7 +113,7 @@ impl Old {
     }
 }
 
-/// A token as PyJWT 1.x writes it.
+/// A token as `PyJWT` 1.x writes it.
 fn pyjwt(claims: &Value, secret: &str) -> String {
     let header = encode(r#"{"typ":"JWT","alg":"HS256"}"#);
     let message = format!("{header}.{}", encode(claims.to_string()));
@@ -269,7 +269,7 @@ on_each_database! {
         }
         let end = Time(1_769_904_000_000);
         assert_eq!(end.to_rfc3339(), "2026-02-01T00:00:00.000Z");
-        moved.advance(end.since(START) - Duration::from_millis(1)).await;
+        moved.advance(Time(end.0 - 1).since(START)).await;
         for (old, user) in moved.all() {
             assert_eq!(moved.told(old, &old.token(user)).await, GOOD, "{old:?}");
         }
