@@ -168,7 +168,8 @@ fn token(answer: &Answer) -> String {
 }
 
 #[track_caller]
-fn assert_success(answer: &Answer, msg: &str, data: Value) {
+fn assert_success(answer: &Answer, msg: &str, data: impl Into<Value>) {
+    let data: Value = data.into();
     let expected = json!({ "code": 200, "msg": msg, "data": data });
     assert_eq!((answer.status.as_u16(), answer.json()), (200, expected), "{answer:?}");
     assert_eq!(answer.headers[CONTENT_TYPE], "application/json");
@@ -678,8 +679,8 @@ async fn issuer_codes_life_and_prefix_are_the_operators() {
     assert_eq!(login["code"], 0);
     let claims = claims_of(login["data"]["token"].as_str().expect("a token"));
     assert_eq!((&claims["iss"], &claims["exp"]), (&json!("Barry"), &json!(START.seconds() + 5)));
-    let taken = flask.post("/old/passport/register", body).await.json();
-    assert_eq!(taken["code"], 4103);
+    let again = flask.post("/old/passport/register", body).await.json();
+    assert_eq!(again["code"], 4103);
     let nobody = Answer::of(flask.request(Method::GET, "/old/passport/identify")).await.json();
     assert_eq!(nobody["code"], 4101);
     assert_eq!(flask.actions().await[0]["url"], "/old/passport/login");
