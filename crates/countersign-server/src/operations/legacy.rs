@@ -77,8 +77,8 @@ impl App {
         if user.epoch != 0 {
             return Err(Refusal::Ended(EndReason::LogoutAll));
         }
-        if token.stamp.is_some() && token.stamp != import.login_stamp {
-            return Err(Refusal::Ended(EndReason::Limit));
+        if token.stamp.is_some() {
+            check_login(token.stamp, import.login_stamp)?;
         }
         if self.node.is_fresh() { Ok(user) } else { Err(Refusal::OutOfTouch) }
     }
@@ -140,6 +140,15 @@ impl App {
 }
 
 /// Who cannot read whose token it is cannot say yes.
+/// A token is of the last login, unless that is over or a later one has taken its place.
+fn check_login(stamp: Option<i64>, last: Option<i64>) -> Result<(), Refusal> {
+    match last {
+        Some(import::LOGGED_OUT) => Err(Refusal::Ended(EndReason::Logout)),
+        last if last != stamp => Err(Refusal::Ended(EndReason::Limit)),
+        _ => Ok(()),
+    }
+}
+
 fn out_of_touch(error: crate::db::DbError) -> Refusal {
     tracing::error!(%error, "cannot look for the user of an older system's token");
     Refusal::OutOfTouch
