@@ -199,7 +199,8 @@ impl App {
     /// writes which tokens were used, removes what is over, and does what Redis is for. Runs until
     /// it is dropped.
     pub async fn attend(&self) {
-        let with_redis = async { tokio::join!(self.exchange_nudges(), self.mirror()) };
+        // On the heap: what asks Redis is large.
+        let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
         tokio::join!(self.follow(), self.write_uses(), self.clean(), with_redis);
     }
 

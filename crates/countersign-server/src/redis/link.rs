@@ -29,7 +29,8 @@ impl Link {
             link.ask(&cmd("PING")).await?;
             Ok(link)
         };
-        timeout(CONNECTING, connecting).await.unwrap_or(Err(NoHelp::TooLate))
+        // On the heap: that of a cluster is large.
+        timeout(CONNECTING, Box::pin(connecting)).await.unwrap_or(Err(NoHelp::TooLate))
     }
 
     async fn open(servers: &RedisServers) -> Result<Self, NoHelp> {

@@ -109,8 +109,8 @@ impl App {
         started: Duration,
     ) -> bool {
         let key = (mirror.key)(entry.number);
-        let life = |session: &Session| session.over_at().since(self.clock.now());
-        let live = live.as_ref().filter(|(_, session)| !life(session).is_zero());
+        let left = |session: &Session| session.over_at().since(self.clock.now());
+        let live = live.as_ref().filter(|(_, session)| !left(session).is_zero());
         let command = match live {
             None => cmd("DEL").arg(key).clone(),
             Some((user, session)) => {
@@ -122,7 +122,7 @@ impl App {
                     }
                     None => return false,
                 };
-                let life = u64::try_from(life(session).as_millis()).unwrap_or(u64::MAX);
+                let life = u64::try_from(left(session).as_millis()).unwrap_or(u64::MAX);
                 cmd("SET").arg(key).arg(value).arg("PX").arg(life).clone()
             }
         };
