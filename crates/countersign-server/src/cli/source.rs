@@ -9,10 +9,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use url::Url;
 
 use super::{Failure, prompt};
+use crate::config::RedisServers;
 use crate::db::foreign::Foreign;
 use crate::db::{Db, DbError, DbOptions};
+use crate::redis::Redis;
 
-/// Where a database is, and how its user named it.
+/// Where a database (or a Redis) is, and how its user named it.
 pub(super) struct Source {
     flag: &'static str,
     url: SecretString,
@@ -43,6 +45,18 @@ impl Source {
         Ok(Self { flag, url: url.into() })
     }
 
+    /// As [`Source::find`]; `None` where neither is there.
+    pub(super) fn find_any(
+        flag: &'static str,
+        argument: Option<&str>,
+        variable: &'static str,
+    ) -> Result<Option<Self>, Failure> {
+        if argument.is_none() && std::env::var_os(variable).is_none() {
+            return Ok(None);
+        }
+        Self::find(flag, argument, variable).map(Some)
+    }
+
     /// As [`Source::find`]; for `-` the URL is asked for, or is the first line of standard input.
     pub(super) fn find_or_ask(
         flag: &'static str,
@@ -58,6 +72,16 @@ impl Source {
     /// Opens a database that may be any other system's.
     pub(super) async fn connect_foreign(&self) -> Result<Foreign, Failure> {
         Foreign::connect(self.url.expose_secret()).await.map_err(|error| self.failure(&error))
+    }
+
+    /// Connects to a Redis.
+    pub(super) async fn connect_redis(&self) -> Result<Redis, Failure> {
+        let wrong = |problem| Failure::Arguments(format!("{}: {problem}", self.flag));
+        let servers = RedisServers::parse(self.url.expose_secret()).map_err(wrong)?;
+        let redis = Redis::new(servers, &[]);
+        let failed = |error| Failure::Failed(format!("{}: {error}", self.flag));
+        redis.connect().await.map_err(failed)?;
+        Ok(redis)
     }
 
     fn failure(&self, error: &DbError) -> Failure {

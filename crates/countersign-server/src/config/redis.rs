@@ -38,7 +38,8 @@ impl RedisConfig {
 }
 
 impl RedisServers {
-    fn parse(url: &str) -> Result<Self, &'static str> {
+    /// Reads a URL; else what is wrong with it, without showing it.
+    pub fn parse(url: &str) -> Result<Self, &'static str> {
         let (scheme, rest) = url.split_once("://").ok_or(FORMS)?;
         let (scheme, cluster) = match scheme {
             "redis" | "rediss" => (scheme, false),

@@ -4,6 +4,7 @@
 mod csv;
 mod jsonl;
 mod lines;
+mod logins;
 mod mapping;
 pub mod system;
 mod table;
@@ -13,6 +14,7 @@ use tokio::sync::mpsc;
 
 pub use self::csv::CsvSource;
 pub use self::jsonl::JsonlSource;
+pub use self::logins::Logins;
 pub use self::mapping::Mapping;
 pub use self::table::{RevokedTable, UserTable};
 use crate::operations::import::row::{Page, Pages, Unreadable};

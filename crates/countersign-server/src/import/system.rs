@@ -22,6 +22,8 @@ pub struct System {
     pub needed: &'static [Field],
     /// The table of tokens that were logged out, and its column.
     pub revoked: Option<(&'static str, &'static str, Remembered)>,
+    /// Whether who is logged in there stands in Redis, as `jwt_token:` and the integer id.
+    pub redis: bool,
     /// What its password hashes are of.
     pub form: &'static str,
 }
@@ -41,6 +43,7 @@ pub const SYSTEMS: [System; 5] = [
         ],
         needed: &[Number, Email, Password],
         revoked: Some(("blacklist_tokens", "token", Remembered::Token)),
+        redis: false,
         form: PLAIN,
     },
     System {
@@ -54,6 +57,7 @@ pub const SYSTEMS: [System; 5] = [
         ],
         needed: &[Number, Username, Password],
         revoked: Some(("revoked_tokens", "jti", Remembered::Jti)),
+        redis: false,
         form: PLAIN,
     },
     System {
@@ -69,6 +73,7 @@ pub const SYSTEMS: [System; 5] = [
         ],
         needed: &[Number, Id, Email, Password],
         revoked: None,
+        redis: false,
         form: PLAIN,
     },
     System {
@@ -83,6 +88,7 @@ pub const SYSTEMS: [System; 5] = [
         ],
         needed: &[Number, Username, Password],
         revoked: None,
+        redis: false,
         form: CLIENT_SHA256,
     },
     System {
@@ -98,6 +104,7 @@ pub const SYSTEMS: [System; 5] = [
         ],
         needed: &[Number, Mobile, Password, LoginStamp],
         revoked: None,
+        redis: true,
         form: PLAIN,
     },
 ];

@@ -75,8 +75,8 @@ impl App {
         if user.epoch != 0 {
             return Err(Refusal::Ended(EndReason::LogoutAll));
         }
-        if token.stamp.is_some() && token.stamp != import.login_stamp {
-            return Err(Refusal::Ended(EndReason::Limit));
+        if token.stamp.is_some() {
+            check_login(token.stamp, import.login_stamp)?;
         }
         if self.node.is_fresh() { Ok(user) } else { Err(Refusal::OutOfTouch) }
     }
@@ -135,6 +135,15 @@ impl App {
         self.note_action(tx, caller, user_id).await?;
         let record = Record::of("logout").because(EndReason::Logout.as_str());
         Ok(self.record(tx, caller, record.user(user_id)).await?)
+    }
+}
+
+/// A token is of the last login, unless that is over or a later one has taken its place.
+fn check_login(stamp: Option<i64>, last: Option<i64>) -> Result<(), Refusal> {
+    match last {
+        Some(import::LOGGED_OUT) => Err(Refusal::Ended(EndReason::Logout)),
+        last if last != stamp => Err(Refusal::Ended(EndReason::Limit)),
+        _ => Ok(()),
     }
 }
 

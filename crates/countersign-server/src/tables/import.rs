@@ -2,13 +2,16 @@
 
 use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
 
+/// Stands for the last login there of a user who has logged out there.
+pub const LOGGED_OUT: i64 = 0;
+
 /// Where a user came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Import {
     /// The dialect that the older system speaks.
     pub source: String,
     /// The last login there, in Unix seconds, where the older system's tokens must name it and
-    /// nobody has logged in here since.
+    /// nobody has logged in here since; or [`LOGGED_OUT`].
     pub login_stamp: Option<i64>,
 }
 

@@ -10,6 +10,9 @@ mod packages;
 #[path = "../cli/program.rs"]
 #[expect(dead_code, reason = "most of it is for the tests of the program itself")]
 mod program;
+#[path = "../support/redis.rs"]
+#[expect(dead_code, reason = "most of it is for the tests of Redis itself")]
+mod redis_server;
 
 mod system;
 mod the_move;

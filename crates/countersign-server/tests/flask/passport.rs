@@ -3,6 +3,7 @@
 use countersign_server::db::Kind;
 use serde_json::json;
 
+use crate::redis_server::TestRedis;
 use crate::system::sources;
 use crate::the_move::{Before, Plan, answer};
 use crate::transcript::Difference;
@@ -46,14 +47,10 @@ fn differences() -> [Difference; 4] {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_of_passport_get_the_same_answers_after_the_move() {
-    let Ok(redis) = std::env::var("COUNTERSIGN_TEST_REDIS") else {
-        eprintln!("skipped: COUNTERSIGN_TEST_REDIS names no server");
-        return;
-    };
+    let Some(redis) = TestRedis::start().await else { return };
     let Some(mut before) = Before::new(sources!("passport"), PLAN).await else { return };
-    let redis = format!("{}/9", redis.trim_end_matches('/'));
-    before.system = before.system.set("REDIS_URL", &redis);
-    let after = before.make(&["--redis", &redis]).await;
+    before.system = before.system.set("REDIS_URL", &redis.url());
+    let after = before.make(&["--redis", &redis.url()]).await;
     after.assert_equal(&differences());
     after.assert_answers(&[
         ("a token from before the move", "/body/code", json!(200)),

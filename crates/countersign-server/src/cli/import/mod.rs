@@ -39,6 +39,10 @@ pub(super) struct Import {
     /// them while `legacy_tokens_until` says so.
     #[arg(long = "for", value_name = "DIALECT", value_parser = origin::dialects())]
     dialect: Option<String>,
+    /// Of `passport`: the Redis in which the system keeps who is logged in. Without it nobody knows
+    /// who logged out there. A URL with a password comes in the variable `COUNTERSIGN_IMPORT_REDIS`.
+    #[arg(long, value_name = "URL")]
+    redis: Option<String>,
     /// Where the clocks hung that showed times without an offset: Asia/Shanghai.
     #[arg(long, value_name = "ZONE", default_value = "UTC", value_parser = zone)]
     timezone: TimeZone,
@@ -150,6 +154,10 @@ impl Import {
             let message = "--for: a system's users are of its own dialect";
             return Err(Failure::Arguments(message.to_owned()));
         }
+        if self.redis.is_some() && !origin.system().is_some_and(|system| system.redis) {
+            let message = "--redis: only passport's system keeps in Redis who is logged in";
+            return Err(Failure::Arguments(message.to_owned()));
+        }
         if origin.system().is_none() && self.names.is_of_table() {
             let message = "a file has no tables: --table, --key and the tokens are a database's";
             return Err(Failure::Arguments(message.to_owned()));
@@ -178,7 +186,7 @@ impl Import {
             None
         } else {
             let Users { mut pages, length, form } =
-                origin.users(&self.names.mapping()?, &self.names).await?;
+                origin.users(&self.names.mapping()?, &self.names, self.redis.as_deref()).await?;
             told.begin("users", length);
             let source = origin.source(self.dialect.as_deref());
             let rules = Rules { source, zone: self.timezone.clone(), form };

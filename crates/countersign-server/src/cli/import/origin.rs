@@ -5,15 +5,17 @@ use std::path::Path;
 use clap::builder::PossibleValuesParser;
 
 use super::Names;
-use crate::cli::Failure;
 use crate::cli::source::Source;
+use crate::cli::{Failure, warn};
 use crate::import::system::{self, SYSTEMS, System};
-use crate::import::{CsvSource, JsonlSource, Mapping, RevokedTable, UserTable, read};
+use crate::import::{CsvSource, JsonlSource, Logins, Mapping, RevokedTable, UserTable, read};
 use crate::operations::import::revoked::{Remembered, RevokedRow};
 use crate::operations::import::row::{Pages, Row, Unreadable};
+use crate::redis::Redis;
 use crate::tables::password::PLAIN;
 
 const VARIABLE: &str = "COUNTERSIGN_IMPORT_SOURCE";
+const REDIS_VARIABLE: &str = "COUNTERSIGN_IMPORT_REDIS";
 
 /// What users come from.
 pub(super) enum Origin {
@@ -80,7 +82,12 @@ impl Origin {
     }
 
     /// Begins to read the users.
-    pub(super) async fn users(&self, mapping: &Mapping, names: &Names) -> Result<Users, Failure> {
+    pub(super) async fn users(
+        &self,
+        mapping: &Mapping,
+        names: &Names,
+        redis: Option<&str>,
+    ) -> Result<Users, Failure> {
         let started = |pages: std::io::Result<Pages<Row>>| pages.map_err(Failure::of);
         Ok(match self {
             Self::System(system, source) => {
@@ -89,7 +96,11 @@ impl Origin {
                 let table = UserTable::open(foreign, system, names, mapping).await;
                 let table = table.map_err(|it| wrong(&it))?;
                 let length = Some(table.length());
-                Users { length, pages: started(read(table))?, form: system.form }
+                let pages = match logins(system, redis).await? {
+                    Some(redis) => read(Logins::new(table, redis)),
+                    None => read(table),
+                };
+                Users { length, pages: started(pages)?, form: system.form }
             }
             Self::Jsonl(file) => {
                 let file = JsonlSource::open(Path::new(file), mapping).map_err(|it| wrong(&it))?;
@@ -118,6 +129,22 @@ impl Origin {
         let Some(table) = table.await.map_err(|it| wrong(&it))? else { return Ok(None) };
         let length = table.length();
         Ok(Some((read(table).map_err(Failure::of)?, length, remembered)))
+    }
+}
+
+/// The Redis that says who is logged in to the system, where it has one that was named.
+async fn logins(system: &System, redis: Option<&str>) -> Result<Option<Redis>, Failure> {
+    if !system.redis {
+        return Ok(None);
+    }
+    match Source::find_any("--redis", redis, REDIS_VARIABLE)? {
+        Some(source) => source.connect_redis().await.map(Some),
+        None => {
+            let unknown = "--redis: without it nobody knows who logged out of the old system; such \
+                           a user's last token is taken again";
+            warn(&[unknown.to_owned()]);
+            Ok(None)
+        }
     }
 }
 

@@ -137,6 +137,11 @@ impl Row {
         self.values[field as usize] = Some(value);
     }
 
+    /// What it says, as it is written.
+    pub fn get(&self, field: Field) -> Option<&str> {
+        self.values[field as usize].as_deref()
+    }
+
     /// What it says, unless that is nothing.
     pub(super) fn take(&mut self, field: Field) -> Option<String> {
         self.values[field as usize].take().filter(|value| !value.is_empty())

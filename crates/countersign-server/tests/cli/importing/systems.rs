@@ -148,6 +148,23 @@ on_each_database! {
 }
 
 #[tokio::test]
+async fn a_redis_is_a_passport_systems_and_must_answer() {
+    let old = Old::sqlite().await;
+    old.execute(&AUTH_TOKEN).await;
+    let importing = Importing::new();
+    let redis = ["--redis", "redis://127.0.0.1:1"];
+    let ran = old.import_into(&importing, "auth-token", &redis);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    let map = ["--table", "users", "--map", "mobile=email", "--map", "login_stamp=id"];
+    let arguments = [&map[..], &["--map", "last_login_at=", "--map", "number=id"]].concat();
+    let ran = old.import_into(&importing, "passport", &[&arguments[..], &redis].concat());
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("--redis"), "{ran:?}");
+    let ran = old.import_into(&importing, "passport", &[&arguments[..], &["--dry-run"]].concat());
+    assert!(ran.stderr.contains("warning: --redis"), "{ran:?}");
+}
+
+#[tokio::test]
 async fn a_table_and_columns_of_other_names_are_found_by_being_named() {
     let old = Old::sqlite().await;
     old.execute(&[

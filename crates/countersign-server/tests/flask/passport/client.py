@@ -24,10 +24,10 @@ def register(client, name, step="register"):
     return answer.body["data"] and answer.body["data"]["user_id"]
 
 
-def log_in(client, name, step):
+def log_in(client, name, step, kind="json"):
     # A login's time has whole seconds, and makes a token another one.
     kit.wait_for_another_second()
-    answer = client.call(step, "POST", "/passport/login", json=credentials(name))
+    answer = client.call(step, "POST", "/passport/login", **{kind: credentials(name)})
     return client.name(answer.body["data"]["token"], f"{step}: the token")
 
 
@@ -100,9 +100,7 @@ def a_new_user(client):
     log_out(client, "dave logs out", second)
     identify(client, "dave's second token, logged out", second)
     log_out(client, "dave logs out again", second)
-    form = credentials("dave")
-    answer = client.call("dave logs in by form", "POST", "/passport/login", form=form)
-    token = client.name(answer.body["data"]["token"], "dave's token by form")
+    token = log_in(client, "dave", "dave logs in by form", "form")
     identify(client, "dave's token by form", token)
 
 
