@@ -53,9 +53,9 @@ impl Entropy {
     pub fn uuid_in_order(&self, now: Time, ordinal: u64) -> Uuid {
         let millis = u64::try_from(now.0).unwrap_or(0);
         let mut bytes: [u8; 10] = self.bytes();
-        let [.., a, b, c, d, e] = (ordinal << 2).to_be_bytes();
-        // The variant takes two bits between the first twelve and the rest.
-        bytes[..5].copy_from_slice(&[a, b, c >> 2, c << 6 | d >> 2, d << 6 | e >> 2]);
+        let octet = |shift: u32| (ordinal >> shift).to_le_bytes()[0];
+        // Twelve bits, then six beside the variant, then the rest.
+        bytes[..5].copy_from_slice(&[octet(30), octet(22), octet(16), octet(8), octet(0)]);
         uuid::Builder::from_unix_timestamp_millis(millis, &bytes).into_uuid()
     }
 

@@ -25,7 +25,7 @@ impl Input {
         } else {
             let file = File::open(path)?;
             let length = file.metadata()?;
-            (Box::new(file), length.is_file().then(|| length.len()))
+            (Box::new(file), length.is_file().then_some(length.len()))
         };
         Ok((Self { inner, read: Arc::default(), left: u64::MAX }, length))
     }

@@ -1,7 +1,10 @@
 //! The older systems: what their tables and columns are called where nobody changed them.
 
 use crate::operations::import::revoked::Remembered;
-use crate::operations::import::row::Field::{self, *};
+use crate::operations::import::row::Field::{
+    self, Active, Admin, CreatedAt, Email, Id, LastLoginAt, LoginStamp, Mobile, Name, Number,
+    Password, Username,
+};
 use crate::tables::password::{CLIENT_SHA256, PLAIN};
 
 /// What one of the older systems keeps, and where.

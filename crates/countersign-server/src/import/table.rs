@@ -2,6 +2,7 @@
 
 use super::system::System;
 use super::{Mapping, Source};
+use crate::db::DbError;
 use crate::db::foreign::{Cell, Column, Foreign, Selection, Table};
 use crate::operations::import::BATCH;
 use crate::operations::import::revoked::RevokedRow;
@@ -18,7 +19,7 @@ struct Rows {
 
 impl Rows {
     async fn new(mut foreign: Foreign, selection: Selection) -> Result<Self, Unreadable> {
-        let count = foreign.count(&selection).await.map_err(unreadable)?;
+        let count = foreign.count(&selection).await.map_err(|it| unreadable(&it))?;
         if count.rows != count.keys {
             let (table, key) = (&selection.table.name, &selection.key.name);
             return Err(Unreadable(format!(
@@ -31,7 +32,8 @@ impl Rows {
     /// The next rows, each after its key.
     async fn next(&mut self) -> Result<Vec<(Place, Vec<Cell>)>, Unreadable> {
         let after = self.after.as_deref();
-        let rows = self.foreign.page(&self.selection, after, BATCH).await.map_err(unreadable)?;
+        let rows =
+            self.foreign.page(&self.selection, after, BATCH).await.map_err(|it| unreadable(&it))?;
         self.read += rows.len() as u64;
         let keyed = |mut row: Vec<Cell>| match row.pop() {
             Some(Cell::Text(key)) => Ok((Place::Key(key), row)),
@@ -131,7 +133,9 @@ impl RevokedTable {
         (name, named): (&str, Option<&str>),
         token: &str,
     ) -> Result<Option<Self>, Unreadable> {
-        let Some(table) = foreign.table(named.unwrap_or(name)).await.map_err(unreadable)? else {
+        let Some(table) =
+            foreign.table(named.unwrap_or(name)).await.map_err(|it| unreadable(&it))?
+        else {
             return match named {
                 Some(name) => Err(Unreadable(format!("there is no table {name}"))),
                 None => Ok(None),
@@ -153,12 +157,12 @@ impl Source for RevokedTable {
 
     async fn page(&mut self) -> Result<Option<Page<RevokedRow>>, Unreadable> {
         let rows = self.0.next().await?;
-        let read = |(place, mut cells): (Place, Vec<Cell>)| match cells.pop() {
-            Some(Cell::Text(text)) => Ok(RevokedRow { place, text }),
-            _ => {
-                let message = "there is no token".into();
-                Err(Problem { place, field: None, reason: "bad_token", message })
+        let read = |(place, mut cells): (Place, Vec<Cell>)| {
+            if let Some(Cell::Text(text)) = cells.pop() {
+                return Ok(RevokedRow { place, text });
             }
+            let message = "there is no token".into();
+            Err(Problem { place, field: None, reason: "bad_token", message })
         };
         let rows: Vec<_> = rows.into_iter().map(read).collect();
         Ok((!rows.is_empty()).then_some(Page { rows, read: self.0.read }))
@@ -170,13 +174,13 @@ async fn find_table(
     named: Option<&str>,
     usual: &[&str],
 ) -> Result<Table, Unreadable> {
-    let names = named.as_ref().map_or(usual, std::slice::from_ref);
-    for name in names {
-        if let Some(table) = foreign.table(name).await.map_err(unreadable)? {
+    let candidates = named.as_ref().map_or(usual, std::slice::from_ref);
+    for name in candidates {
+        if let Some(table) = foreign.table(name).await.map_err(|it| unreadable(&it))? {
             return Ok(table);
         }
     }
-    let tried = names.join(", ");
+    let tried = candidates.join(", ");
     Err(Unreadable(format!("there is no table {tried}; name the one of users: --table TABLE")))
 }
 
@@ -210,6 +214,6 @@ fn names(table: &Table) -> String {
     table.columns.iter().map(|column| &*column.name).collect::<Vec<_>>().join(", ")
 }
 
-fn unreadable(error: crate::db::DbError) -> Unreadable {
+fn unreadable(error: &DbError) -> Unreadable {
     Unreadable(error.to_string())
 }

@@ -105,7 +105,7 @@ impl App {
         caller: &Caller,
         record: Record<'_>,
     ) -> Result<(), DbError> {
-        let event = self.event(caller, record);
+        let event = self.event(caller, &record);
         event::insert(tx, &event).await?;
         let audit = self.audit.clone();
         tx.at_end(move |ended| {
@@ -117,7 +117,7 @@ impl App {
     }
 
     /// The event that a record makes.
-    pub(super) fn event(&self, caller: &Caller, record: Record<'_>) -> Event {
+    pub(super) fn event(&self, caller: &Caller, record: &Record<'_>) -> Event {
         Event {
             id: self.entropy.uuid(caller.now).to_string(),
             at: caller.now,

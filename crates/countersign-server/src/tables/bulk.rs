@@ -10,15 +10,20 @@ use super::user::User;
 /// How many rows or values one statement takes.
 const WIDTH: usize = 50;
 
-/// The text fifty times, with commas between.
+/// The text fifty times, with another between.
 macro_rules! fifty {
-    ($text:literal) => {
-        concat!(fifty!(@ten $text), ", ", fifty!(@ten $text), ", ", fifty!(@ten $text), ", ",
-            fifty!(@ten $text), ", ", fifty!(@ten $text))
+    ($text:literal, $between:literal) => {
+        concat!(
+            fifty!(@ten $text, $between), $between, fifty!(@ten $text, $between), $between,
+            fifty!(@ten $text, $between), $between, fifty!(@ten $text, $between), $between,
+            fifty!(@ten $text, $between)
+        )
     };
-    (@ten $text:literal) => {
-        concat!($text, ", ", $text, ", ", $text, ", ", $text, ", ", $text, ", ", $text, ", ",
-            $text, ", ", $text, ", ", $text, ", ", $text)
+    (@ten $text:literal, $between:literal) => {
+        concat!(
+            $text, $between, $text, $between, $text, $between, $text, $between, $text, $between,
+            $text, $between, $text, $between, $text, $between, $text, $between, $text
+        )
     };
 }
 
@@ -56,19 +61,21 @@ impl FromRow for Named {
     }
 }
 
+// The arms of a union rather than `IN`: PostgreSQL keeps the plan that it made while the tables
+// were small, and for a list of values that is to read them whole.
 sql! {
-    OF_NUMBERS = concat!("SELECT u.id, u.number, m.source FROM users u LEFT JOIN imports m ON m.user_id = u.id WHERE u.number IN (", fifty!("?"), ")");
-    OF_IDS = concat!("SELECT u.id, u.number, m.source FROM users u LEFT JOIN imports m ON m.user_id = u.id WHERE u.id IN (", fifty!("?"), ")");
-    OF_IDENTIFIERS = concat!("SELECT i.normalised, i.value, u.id, u.number, m.source FROM identifiers i JOIN users u ON u.id = i.user_id LEFT JOIN imports m ON m.user_id = u.id WHERE i.normalised IN (", fifty!("?"), ")");
-    USERS = concat!("INSERT INTO users (id, number, name, roles, epoch, created_at, last_login_at, disabled_at) VALUES ", fifty!("(?, ?, ?, ?, ?, ?, ?, ?)"));
+    OF_NUMBERS = fifty!("SELECT u.id, u.number, m.source FROM users u LEFT JOIN imports m ON m.user_id = u.id WHERE u.number = ?", " UNION ALL ");
+    OF_IDS = fifty!("SELECT u.id, u.number, m.source FROM users u LEFT JOIN imports m ON m.user_id = u.id WHERE u.id = ?", " UNION ALL ");
+    OF_IDENTIFIERS = fifty!("SELECT i.normalised, i.value, u.id, u.number, m.source FROM identifiers i JOIN users u ON u.id = i.user_id LEFT JOIN imports m ON m.user_id = u.id WHERE i.normalised = ?", " UNION ALL ");
+    REVOKED = fifty!("SELECT subject, until FROM revocations WHERE subject = ?", " UNION ALL ");
+    USERS = concat!("INSERT INTO users (id, number, name, roles, epoch, created_at, last_login_at, disabled_at) VALUES ", fifty!("(?, ?, ?, ?, ?, ?, ?, ?)", ", "));
     USER = "INSERT INTO users (id, number, name, roles, epoch, created_at, last_login_at, disabled_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
-    IDENTIFIERS = concat!("INSERT INTO identifiers (normalised, kind, value, user_id, created_at) VALUES ", fifty!("(?, ?, ?, ?, ?)"));
+    IDENTIFIERS = concat!("INSERT INTO identifiers (normalised, kind, value, user_id, created_at) VALUES ", fifty!("(?, ?, ?, ?, ?)", ", "));
     IDENTIFIER = "INSERT INTO identifiers (normalised, kind, value, user_id, created_at) VALUES (?, ?, ?, ?, ?)";
-    PASSWORDS = concat!("INSERT INTO passwords (user_id, form, hash, changed_at) VALUES ", fifty!("(?, ?, ?, ?)"));
+    PASSWORDS = concat!("INSERT INTO passwords (user_id, form, hash, changed_at) VALUES ", fifty!("(?, ?, ?, ?)", ", "));
     PASSWORD = "INSERT INTO passwords (user_id, form, hash, changed_at) VALUES (?, ?, ?, ?)";
-    IMPORTS = concat!("INSERT INTO imports (user_id, source, login_stamp) VALUES ", fifty!("(?, ?, ?)"));
+    IMPORTS = concat!("INSERT INTO imports (user_id, source, login_stamp) VALUES ", fifty!("(?, ?, ?)", ", "));
     IMPORT = "INSERT INTO imports (user_id, source, login_stamp) VALUES (?, ?, ?)";
-    REVOKED = concat!("SELECT subject, until FROM revocations WHERE subject IN (", fifty!("?"), ")");
 }
 
 /// Who has these numbers.

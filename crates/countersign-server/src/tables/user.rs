@@ -52,6 +52,9 @@ pub struct Listed {
     pub identifiers: Vec<(String, String)>,
 }
 
+/// What [`Listed`] has beside its identifiers, and one of those.
+type ListedRow = (String, i64, Option<String>, Option<String>, Option<String>);
+
 impl Listed {
     /// The oldest identifier; empty where there is none.
     pub fn oldest_identifier(&self) -> &str {
@@ -128,8 +131,7 @@ pub async fn find_by_session(db: &Db, session_id: &str) -> Result<Option<User>, 
 
 /// At most `limit` users in the order of their numbers, after the one with number `after`.
 pub async fn listed_after(db: &Db, after: i64, limit: i64) -> Result<Vec<Listed>, DbError> {
-    let rows: Vec<(String, i64, Option<String>, Option<String>, Option<String>)> =
-        db.list(LISTED_AFTER, &params![after, limit]).await?;
+    let rows: Vec<ListedRow> = db.list(LISTED_AFTER, &params![after, limit]).await?;
     let mut users: Vec<Listed> = Vec::new();
     for (id, number, name, kind, value) in rows {
         if users.last().is_none_or(|user| user.number != number) {

@@ -158,13 +158,11 @@ fn message(text: &str) -> Value {
 
 /// A form of one part for each field.
 fn multipart(fields: &[(&str, &str)]) -> Vec<u8> {
-    let mut form = String::new();
-    for (name, value) in fields {
-        form.push_str(&format!(
-            "--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
-        ));
-    }
-    (form + "--x--\r\n").into_bytes()
+    let part = |(name, value): &(&str, &str)| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+    };
+    let parts: Vec<String> = fields.iter().map(part).collect();
+    (parts.concat() + "--x--\r\n").into_bytes()
 }
 
 /// A token of the older system, as flask-jwt-extended 4 minted them.
@@ -424,7 +422,7 @@ on_each_database! {
             let answer = Answer::of(flask.request(method.clone(), path)).await;
             answer.is_msg(401, "Missing Authorization Header");
             for (header, status, msg) in [
-                ("".to_owned(), 401, "Missing Authorization Header"),
+                (String::new(), 401, "Missing Authorization Header"),
                 (format!("JWT {good}"), 401, MISSING_BEARER),
                 (format!("bearer {good}"), 401, MISSING_BEARER),
                 (good.clone(), 401, MISSING_BEARER),
@@ -623,7 +621,7 @@ on_each_database! {
         let access = flask.refreshed(&refresh).await;
         let session_id = segment(&access, 1)["sid"].as_str().expect("an id").to_owned();
         let ended = flask.app.end_session_as_operator(&flask.operator(), &session_id).await;
-        assert_eq!(ended.expect("it can be done"), true);
+        assert!(ended.expect("it can be done"));
         flask.secret(&access).await.is_msg(401, REVOKED);
         flask.refresh_token(&refresh).await.is_msg(401, REVOKED);
         flask.advance(Duration::from_hours(24 * 29)).await;

@@ -26,8 +26,8 @@ use crate::kit::encode;
 use crate::server::{Answer, PASSWORD, START, Session, TestApp};
 
 const DAY: Duration = Duration::from_hours(24);
-/// The last login at the older system of `passport`.
-const LOGIN_TIME: i64 = START.seconds() - 3600;
+/// The last login at the older system of `passport`: an hour before [`START`].
+const LOGIN_TIME: i64 = 1_767_319_445;
 /// What a good token is told, whatever the dialect's own words.
 const GOOD: &str = "good";
 
@@ -334,9 +334,8 @@ on_each_database! {
 
     async fn none_is_good_after_all_sessions_were_ended_here(moved: Moved) {
         for (old, user) in moved.all() {
-            let ended = moved.app.log_out_everywhere(
-                &moved.caller(), &user.id, None, EndReason::LogoutAll,
-            );
+            let (caller, reason) = (moved.caller(), EndReason::LogoutAll);
+            let ended = moved.app.log_out_everywhere(&caller, &user.id, None, reason);
             ended.await.expect("they can be ended");
             assert_eq!(moved.told(old, &old.token(user)).await, old.ended, "{old:?}");
         }

@@ -87,16 +87,16 @@ impl Origin {
                 let foreign = source.connect_foreign().await?;
                 let names = (names.table.as_deref(), names.key.as_deref());
                 let table = UserTable::open(foreign, system, names, mapping).await;
-                let table = table.map_err(wrong)?;
+                let table = table.map_err(|it| wrong(&it))?;
                 let length = Some(table.length());
                 Users { length, pages: started(read(table))?, form: system.form }
             }
             Self::Jsonl(file) => {
-                let file = JsonlSource::open(Path::new(file), mapping).map_err(wrong)?;
+                let file = JsonlSource::open(Path::new(file), mapping).map_err(|it| wrong(&it))?;
                 Users { length: file.length(), pages: started(read(file))?, form: PLAIN }
             }
             Self::Csv(file) => {
-                let file = CsvSource::open(Path::new(file), mapping).map_err(wrong)?;
+                let file = CsvSource::open(Path::new(file), mapping).map_err(|it| wrong(&it))?;
                 Users { length: file.length(), pages: started(read(file))?, form: PLAIN }
             }
         })
@@ -115,13 +115,13 @@ impl Origin {
         let foreign = source.connect_foreign().await?;
         let column = names.revoked_column.as_deref().unwrap_or(column);
         let table = RevokedTable::open(foreign, (table, names.revoked_table.as_deref()), column);
-        let Some(table) = table.await.map_err(wrong)? else { return Ok(None) };
+        let Some(table) = table.await.map_err(|it| wrong(&it))? else { return Ok(None) };
         let length = table.length();
         Ok(Some((read(table).map_err(Failure::of)?, length, remembered)))
     }
 }
 
 /// Another argument would mend it.
-fn wrong(error: Unreadable) -> Failure {
+fn wrong(error: &Unreadable) -> Failure {
     Failure::Arguments(format!("--source: {error}"))
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::output::{escape, values};
 use crate::cli::{Failure, Settings};
-use crate::operations::import::row::{Place, Problem};
+use crate::operations::import::row::{Field, Place, Problem};
 use crate::operations::import::{Counts, Watch};
 
 /// How many problems are shown; the others are counted, and stand in the report.
@@ -92,11 +92,11 @@ impl Told {
             let mut text = summary.text();
             text.push_str(if self.first.is_empty() { "" } else { "\n" });
             for (_, problem) in &self.first {
-                text.push_str(&format!("\n{}", escape(&problem.to_string())));
+                text.push('\n');
+                text.push_str(&escape(&problem.to_string()));
             }
-            let more = summary.refused().saturating_sub(self.first.len() as u64);
-            if more > 0 {
-                text.push_str(&format!("\nand {more} more; --report FILE writes them all"));
+            if summary.refused() > self.first.len() as u64 {
+                text.push_str("\nand more; --report FILE writes them all");
             }
             text
         })
@@ -135,7 +135,7 @@ fn object(what: &str, problem: &Problem) -> Value {
         "what": what,
         "line": line,
         "row": row,
-        "field": problem.field.map(|field| field.as_str()),
+        "field": problem.field.map(Field::as_str),
         "reason": problem.reason,
         "message": problem.message,
     })

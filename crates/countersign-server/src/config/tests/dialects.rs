@@ -69,6 +69,17 @@ fn a_prefix_is_a_plain_path() {
 }
 
 #[test]
+fn an_issuer_is_neither_empty_nor_long() {
+    let long = "x".repeat(256);
+    for key in ["issuer", "legacy_issuer"] {
+        for bad in ["", "a\\nb", &long] {
+            refused(&dialect(&format!("{key} = \"{bad}\"")), &format!("dialects.0.{key}"));
+        }
+        load(&dialect(&format!("{key} = \"Barry & Söhne\""))).expect("good");
+    }
+}
+
+#[test]
 fn a_flag_switches_a_dialect_on_or_moves_it() {
     let flags = Overrides::default().dialect("passport=/new").dialect("auth-token");
     let config =

@@ -19,6 +19,7 @@ pub(super) fn check(dialects: &[DialectConfig], known: &[&str]) -> Check {
         prefix(&dialect.prefix).map_err(named)?;
         secrets(dialect).map_err(named)?;
         apart(dialect, &dialects[..index]).map_err(named)?;
+        issuers(dialect).map_err(named)?;
         lifetimes(dialect, index)?;
     }
     Ok(())
@@ -81,6 +82,17 @@ fn secrets(dialect: &DialectConfig) -> Part {
         }
         _ => Ok(()),
     }
+}
+
+/// An empty one would be written into tokens that no verifier takes.
+fn issuers(dialect: &DialectConfig) -> Part {
+    for (key, issuer) in [("issuer", &dialect.issuer), ("legacy_issuer", &dialect.legacy_issuer)] {
+        let Some(issuer) = issuer else { continue };
+        if !(1..=255).contains(&issuer.len()) || issuer.chars().any(char::is_control) {
+            return Err((key, "1 to 255 bytes, without control characters, are wanted".into()));
+        }
+    }
+    Ok(())
 }
 
 /// The secret is what makes a token of one dialect worthless in another.

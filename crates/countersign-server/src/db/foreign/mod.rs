@@ -81,7 +81,7 @@ pub struct Count {
 
 impl Foreign {
     /// Connects to `sqlite:FILE`, which must be there, `postgres://…`, `mysql://…` or
-    /// `mariadb://…`. What SQLAlchemy adds to a scheme, as in `mysql+pymysql://`, is passed over.
+    /// `mariadb://…`. What `SQLAlchemy` adds to a scheme, as in `mysql+pymysql://`, is passed over.
     pub async fn connect(url: &str) -> Result<Self, DbError> {
         let (scheme, rest) = url.split_once(':').unwrap_or_default();
         let scheme = scheme.split('+').next().unwrap_or_default();
@@ -151,9 +151,10 @@ impl Dialect {
         let texts = columns.iter().chain([key]).map(|column| (self.as_text)(self, column));
         let texts = texts.collect::<Vec<_>>().join(", ");
         let (table, name) = (self.table(&table.name), self.name(&key.name));
-        let after = match first {
-            true => String::new(),
-            false => format!(" WHERE {name} > {}", (self.compared)(self, key)),
+        let after = if first {
+            String::new()
+        } else {
+            format!(" WHERE {name} > {}", (self.compared)(self, key))
         };
         format!("SELECT {texts} FROM {table}{after} ORDER BY {name} LIMIT {limit}")
     }

@@ -94,7 +94,7 @@ pub fn user_gone(name: &str) -> Answer {
     Answer { status: UNAUTHORIZED, msg: format!("Error loading the user {name}").into() }
 }
 
-/// The token does not verify; the sentences are PyJWT's where it has one.
+/// The token does not verify; the sentences are those of `PyJWT` where it has one.
 pub fn invalid(error: &VerifyError) -> Answer {
     let msg = match error {
         VerifyError::Expired => return EXPIRED,

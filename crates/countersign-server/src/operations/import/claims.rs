@@ -87,13 +87,11 @@ impl Claims {
         if known.is_there(draft, source) {
             return Verdict::There;
         }
-        match things(draft).find_map(|thing| self.taken(draft, &thing, known)) {
-            Some(problem) => Verdict::Taken(problem),
-            None => {
-                self.things.extend(things(draft).map(|it| (it.digest(), reference(&draft.place))));
-                Verdict::New
-            }
+        if let Some(problem) = things(draft).find_map(|thing| self.taken(draft, &thing, known)) {
+            return Verdict::Taken(problem);
         }
+        self.things.extend(things(draft).map(|it| (it.digest(), reference(&draft.place))));
+        Verdict::New
     }
 
     fn taken(&mut self, draft: &Draft, thing: &Thing<'_>, known: &Known) -> Option<Problem> {

@@ -23,7 +23,7 @@ impl Ledger {
     /// The event to [`add`] to, as it is before `more` is added.
     pub(super) fn entry(&mut self, app: &App, caller: &Caller) -> Event {
         let record = Record::of(self.kind).because(self.reason).times(0);
-        self.event.get_or_insert_with(|| app.event(caller, record)).clone()
+        self.event.get_or_insert_with(|| app.event(caller, &record)).clone()
     }
 
     /// Notes that a change was committed.

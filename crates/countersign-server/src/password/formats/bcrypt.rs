@@ -1,8 +1,7 @@
 //! bcrypt, as Flask-Bcrypt, PHP and many others write it: `$2b$12$SALTHASH`.
 //!
-//! It hashes 72 octets, of which the last is NUL where the password is shorter, and repeats what is
-//! shorter than that: a password with a NUL inside could pass for another, and is never right, as
-//! in the original.
+//! It hashes 72 octets: the password and a NUL, again and again. A password that is another one, a
+//! NUL and the other one again would therefore pass for that, and is never right here.
 
 use ::bcrypt::bcrypt;
 use base64::Engine as _;
@@ -70,6 +69,13 @@ impl Bcrypt {
         let key = &key[..(length + 1).min(KEY_OCTETS)];
         let output = bcrypt(self.cost, self.salt, key);
         let matches: bool = output[..self.output.len()].ct_eq(&self.output).into();
-        matches && !password.contains(&0)
+        matches && !is_repetition(key)
     }
+}
+
+/// Whether a key is what a shorter one makes, up to its first NUL.
+fn is_repetition(key: &[u8]) -> bool {
+    let shorter = key.iter().position(|octet| *octet == 0).map_or(key, |nul| &key[..=nul]);
+    let repeated = |key| <[u8]>::iter(key).cycle().take(KEY_OCTETS);
+    shorter.len() < key.len() && repeated(key).eq(repeated(shorter))
 }

@@ -141,6 +141,9 @@ fn others(connection: &Connection, users: u32) -> rusqlite::Result<()> {
             number(at)
         ])?;
         connection
+            .prepare_cached("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)")?
+            .execute(params!["passport", id(1, at), at, i64::MAX, 0, at])?;
+        connection
             .prepare_cached("INSERT INTO failures VALUES (?, ?, ?, ?, ?)")?
             .execute(params![format!("subject {at}"), at, at, at, 0])?;
     }

@@ -19,7 +19,7 @@ pub(super) fn went_wrong() -> Value {
 }
 
 /// A pair of tokens with a sentence about it.
-pub(super) fn pair(message: String, Pair { access_token, refresh_token }: Pair) -> Json<Value> {
+pub(super) fn pair(message: &str, Pair { access_token, refresh_token }: Pair) -> Json<Value> {
     Json(json!({
         "message": message,
         "access_token": access_token,

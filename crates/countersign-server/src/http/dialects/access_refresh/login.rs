@@ -35,7 +35,7 @@ async fn begin(dialect: &Dialect, caller: &Caller, log_in: LogIn) -> Result<Json
     let (user, session) = app.log_in(caller, dialect.terms(), log_in).await?;
     let name = app.oldest_identifier(&user.id).await?;
     let tokens = mint(dialect, &name, &session, caller.now)?;
-    Ok(pair(format!("Logged in as {name}"), tokens))
+    Ok(pair(&format!("Logged in as {name}"), tokens))
 }
 
 /// Somebody whose account is disabled is told what those are told who have the password wrong.

@@ -56,7 +56,7 @@ async fn register(
     let (_, session) =
         dialect.app().register(caller, dialect.terms(), dialect.policy(), registration).await?;
     let tokens = mint(dialect, &name, &session, caller.now)?;
-    Ok(pair(format!("User {name} was created"), tokens))
+    Ok(pair(&format!("User {name} was created"), tokens))
 }
 
 /// Somebody has the identifier, perhaps in another spelling.

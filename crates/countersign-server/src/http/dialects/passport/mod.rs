@@ -45,9 +45,10 @@ pub const DEFINITION: Definition = Definition {
         subject: Subject::None,
     },
     legacy: Rule {
+        // What does not say whose it is has an answer of its own.
         profile: Profile {
             typ: "JWT",
-            required: &[("iat", ClaimType::Integer), (token::DATA, ClaimType::Object)],
+            required: &[("iat", ClaimType::Integer)],
             subject: Subject::None,
         },
         owner: |claims| token::user_number(claims).map(Owner::Number),
