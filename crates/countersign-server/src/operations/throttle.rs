@@ -66,8 +66,16 @@ struct Failed {
     kind: &'static str,
     reason: &'static str,
     user_id: Option<String>,
-    /// Whether Redis has counted it for the address, and how many an event is then due for.
-    by_address: Option<Option<i64>>,
+    in_redis: InRedis,
+}
+
+/// Whether Redis has counted a failure for the address.
+#[derive(Clone, Copy)]
+enum InRedis {
+    /// It has, and an event is due for so many.
+    Counted(Option<i64>),
+    /// It must be counted in the database.
+    No,
 }
 
 /// An address is never locked, and so never kept by a purge.
@@ -82,12 +90,12 @@ fn count<'t>(tx: &'t mut Tx<'_>, app: App, failed: Arc<Failed>) -> BoxFuture<'t,
         let now = caller.now;
         let account = Counting { restart: Time(0), quiet: now.minus(QUIET), most: LOCKED };
         let mut due = failure::count(tx, &attempt.account, now, account).await?;
-        due = match (&attempt.address, failed.by_address) {
-            (_, Some(by_address)) => due.or(by_address),
-            (Some(address), None) => {
+        due = match (&attempt.address, failed.in_redis) {
+            (_, InRedis::Counted(by_address)) => due.or(by_address),
+            (Some(address), InRedis::No) => {
                 due.or(failure::count(tx, address, now, of_address(now)).await?)
             }
-            (None, None) => due,
+            (None, InRedis::No) => due,
         };
         let Some(occurrences) = due else { return Ok(()) };
         let mut record = Record::refused(failed.kind, failed.reason).times(occurrences);
@@ -152,10 +160,12 @@ impl App {
         (failures.1 < now.plus(QUIET)).then_some(failures)
     }
 
-    /// Has Redis count a failure for the address; `None` where it must be counted in the database.
-    async fn count_in_redis(&self, address: &str, now: Time) -> Option<Option<i64>> {
-        let redis = self.redis.as_ref()?;
-        redis.count_failure(address, now, of_address(now), ADDRESS_MEMORY).await.ok()
+    async fn count_in_redis(&self, attempt: &Attempt, now: Time) -> InRedis {
+        let (Some(redis), Some(address)) = (&self.redis, &attempt.address) else {
+            return InRedis::No;
+        };
+        let counted = redis.count_failure(address, now, of_address(now), ADDRESS_MEMORY).await;
+        counted.map_or(InRedis::No, InRedis::Counted)
     }
 
     /// Counts a failed attempt, in a change of its own: nothing that fails later takes it back.
@@ -166,11 +176,8 @@ impl App {
         (kind, reason): (&'static str, &'static str),
         user_id: Option<String>,
     ) -> Result<()> {
-        let by_address = match &attempt.address {
-            Some(address) => self.count_in_redis(address, caller.now).await,
-            None => None,
-        };
-        let job = Failed { caller: caller.clone(), attempt, kind, reason, user_id, by_address };
+        let in_redis = self.count_in_redis(&attempt, caller.now).await;
+        let job = Failed { caller: caller.clone(), attempt, kind, reason, user_id, in_redis };
         let counted = self.write("count_failure", job.clone(), count).await;
         match counted {
             // Two first failures at once: the other one made the row.

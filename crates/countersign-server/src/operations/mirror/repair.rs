@@ -173,8 +173,7 @@ async fn is_right(
     let key = (mirror.key)(user.number);
     match redis.ask::<Option<Vec<u8>>>(cmd("GET").arg(&key)).await {
         Ok(Some(copy)) if copy == value.as_bytes() => {}
-        Ok(_) => return Some(false),
-        Err(NoHelp::Refused(_)) => return Some(false),
+        Ok(_) | Err(NoHelp::Refused(_)) => return Some(false),
         Err(NoHelp::Away | NoHelp::TooLate | NoHelp::Failed(_)) => return None,
     }
     let life: i64 = redis.ask(cmd("PTTL").arg(&key)).await.ok()?;

@@ -122,8 +122,8 @@ impl App {
                     }
                     None => return false,
                 };
-                let life = u64::try_from(left(session).as_millis()).unwrap_or(u64::MAX);
-                cmd("SET").arg(key).arg(value).arg("PX").arg(life).clone()
+                let millis = u64::try_from(left(session).as_millis()).unwrap_or(u64::MAX);
+                cmd("SET").arg(key).arg(value).arg("PX").arg(millis).clone()
             }
         };
         // Soon another node may claim it, and what it writes is newer.
