@@ -13,7 +13,7 @@ use std::process::{Child, Command};
 use countersign_server::db::Kind;
 
 use crate::database::TestDatabase;
-use crate::program::{PROGRAM, Place, Ran, finish};
+use crate::program::{PROGRAM, Place, Ran, finish, give_url};
 
 /// A place with a system that was used, and a database to move it to.
 struct Moving {
@@ -58,7 +58,9 @@ fn url(data_dir: &Path) -> String {
 
 fn command(place: &Place, from: &str, to: &str) -> Command {
     let mut command = place.command(PROGRAM);
-    command.args(["move", "--json", "--from", from, "--to", to]);
+    command.args(["move", "--json"]);
+    give_url(&mut command, ("--from", "COUNTERSIGN_MOVE_FROM"), from);
+    give_url(&mut command, ("--to", "COUNTERSIGN_MOVE_TO"), to);
     command
 }
 

@@ -99,6 +99,16 @@ impl Place {
     }
 }
 
+/// Hands over a database's URL as a user must: in the flag, or in the variable where it holds a
+/// password.
+pub(crate) fn give_url(command: &mut Command, (flag, variable): (&str, &str), url: &str) {
+    let parsed = url::Url::parse(url).expect("a URL");
+    match parsed.password() {
+        None => command.args([flag, url]),
+        Some(_) => command.env(variable, url),
+    };
+}
+
 /// Runs `command` to its end, with `input` on its standard input.
 pub(crate) fn finish(mut command: Command, input: &str) -> Ran {
     let mut child = command.stdin(Stdio::piped()).spawn().expect("the program starts");

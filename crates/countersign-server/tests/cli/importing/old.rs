@@ -4,6 +4,7 @@ use countersign_server::db::Kind;
 
 use super::{BCRYPT, Importing};
 use crate::database::{TestDatabase, run};
+use crate::program::{finish, give_url};
 
 /// A database of an older system.
 pub(super) struct Old {
@@ -58,8 +59,9 @@ impl Old {
         from: &str,
         more: &[&str],
     ) -> crate::program::Ran {
-        let arguments = [&["--from", from, "--source", self.database.url.as_str()], more].concat();
-        importing.run(&arguments)
+        let mut command = importing.command(&[&["--from", from], more].concat());
+        give_url(&mut command, ("--source", "COUNTERSIGN_IMPORT_SOURCE"), &self.database.url);
+        finish(command, "")
     }
 }
 

@@ -81,7 +81,9 @@ async fn a_url_with_a_password_comes_by_the_environment_alone() {
         (secret, moving.target.url.as_str(), "--from: "),
         (moving.source_url().as_str(), secret, "--to: "),
     ] {
-        let ran = move_between(&moving.source, from, to);
+        let mut arguments = moving.source.command(crate::program::PROGRAM);
+        arguments.args(["move", "--from", from, "--to", to]);
+        let ran = finish(arguments, "");
         refused(&ran, 2, flag);
         assert!(ran.stderr.contains("COUNTERSIGN_MOVE_"), "{ran:?}");
         assert!(!ran.stderr.contains("tigerpass"), "{ran:?}");
