@@ -24,17 +24,26 @@
 #![warn(missing_docs)]
 
 mod algorithm;
+#[cfg(feature = "axum")]
+pub mod axum;
 mod base64url;
 mod claims;
+mod clock;
+mod csrf_token;
 mod error;
+mod freshness;
+mod hmac_keys;
 mod issuer;
 mod json;
 mod jwk;
 mod key_ring;
+#[cfg(feature = "layer")]
+pub mod layer;
 mod memory;
 mod profile;
 mod reason;
 mod revocation;
+mod revocations;
 mod signing_key;
 mod token;
 #[cfg(test)]
@@ -44,13 +53,17 @@ mod verifying_key;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::Claims;
+pub use clock::Clock;
+pub use csrf_token::CsrfTokens;
 pub use error::{HeaderError, JsonError, KeyError, SignError, VerifyError};
+pub use freshness::{Freshness, Moment};
 pub use issuer::Issuer;
 pub use jwk::{Jwk, JwkSet};
 pub use key_ring::KeyRing;
 pub use profile::{ClaimType, Profile, Subject};
 pub use reason::{EndReason, UnknownReason};
 pub use revocation::RevocationSet;
+pub use revocations::{Revocations, Standing};
 pub use signing_key::SigningKey;
 pub use verifier::{Verified, Verifier};
 pub use verifying_key::VerifyingKey;

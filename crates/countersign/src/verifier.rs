@@ -132,11 +132,15 @@ impl Verifier {
     }
 
     fn check_origin(&self, claims: &Claims) -> Result<(), VerifyError> {
-        if self.issuer.is_some() && claims.issuer() != self.issuer.as_deref() {
-            return Err(VerifyError::Issuer);
+        if let Some(issuer) = self.issuer.as_deref() {
+            let own = claims.issuer().ok_or(VerifyError::MissingClaim { name: "iss" })?;
+            if own != issuer {
+                return Err(VerifyError::Issuer);
+            }
         }
-        match self.audience.as_deref() {
-            Some(audience) if !claims.audience().contains(&audience) => Err(VerifyError::Audience),
+        match (self.audience.as_deref(), &claims.audience()[..]) {
+            (Some(_), []) => Err(VerifyError::MissingClaim { name: "aud" }),
+            (Some(wanted), own) if !own.contains(&wanted) => Err(VerifyError::Audience),
             _ => Ok(()),
         }
     }
