@@ -17,7 +17,7 @@ use http::{HeaderMap, StatusCode};
 use serde_json::json;
 
 const ORIGIN: &str = "http://127.0.0.1:3000";
-const TTL: Duration = Duration::from_secs(900);
+const TTL: Duration = Duration::from_mins(15);
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {

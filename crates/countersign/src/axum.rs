@@ -154,7 +154,7 @@ impl<const SECONDS: u64, S: Sync, C: FromClaims> FromRequestParts<S> for Fresh<S
         const { assert!(SECONDS > 0, "no token is fresh within zero seconds") };
         let fresh = async {
             let bearer: Bearer<C> = find(parts).await?;
-            let now = guarded(parts)?.guard.now();
+            let now = Guard::of(&parts.extensions)?.now();
             check_fresh(bearer.access.claims(), Duration::from_secs(SECONDS), now)?;
             Ok(Self(bearer))
         };
@@ -186,14 +186,10 @@ impl<S: Sync, C: FromClaims> FromRequestParts<S> for Outcome<C> {
     }
 }
 
-fn guarded(parts: &Parts) -> Result<&Guarded, Denial> {
-    parts.extensions.get().ok_or(Denial::Unprotected)
-}
-
 /// The access that the layer granted; on a public route, where it did not look, the guard decides
 /// now.
 async fn find<C: FromClaims>(parts: &Parts) -> Result<Bearer<C>, Denial> {
-    let Guarded { guard, access } = guarded(parts)?;
+    let Guarded { guard, access } = parts.extensions.get().ok_or(Denial::Unprotected)?;
     let access = match access {
         Some(access) => access.clone(),
         None => guard.check(parts).await?,
@@ -202,7 +198,7 @@ async fn find<C: FromClaims>(parts: &Parts) -> Result<Bearer<C>, Denial> {
 }
 
 fn reject(parts: &Parts, denial: Denial) -> Rejection {
-    let guard = guarded(parts).ok().map(|guarded| guarded.guard.clone());
+    let guard = Guard::of(&parts.extensions).ok().cloned();
     Rejection { denial, guard }
 }
 

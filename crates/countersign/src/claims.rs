@@ -40,6 +40,14 @@ impl Claims {
         self.texts("aud")
     }
 
+    /// Whether `aud` is or contains this; `None` where there is none.
+    pub(crate) fn names_audience(&self, audience: &str) -> Option<bool> {
+        Some(match self.members.get("aud")? {
+            Value::Array(list) => list.iter().any(|own| own == audience),
+            own => own == audience,
+        })
+    }
+
     /// `exp`, in Unix seconds: from then on the token is over.
     pub fn expires_at(&self) -> i64 {
         self.expires_at

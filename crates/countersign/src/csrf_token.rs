@@ -23,14 +23,10 @@ use crate::hmac_keys::HmacKeys;
 pub struct CsrfTokens(HmacKeys);
 
 impl CsrfTokens {
-    const MIN_KEY: usize = 32;
-
     /// Tokens are made with `key`; those made with the `previous` one are still known. `None` for a
     /// key of less than 32 bytes.
     pub fn new(key: &[u8], previous: Option<&[u8]>) -> Option<Self> {
-        let long_enough = |key: &[u8]| key.len() >= Self::MIN_KEY;
-        let usable = long_enough(key) && previous.is_none_or(long_enough);
-        usable.then(|| Self(HmacKeys::new(key, previous)))
+        HmacKeys::new(key, previous).map(Self)
     }
 
     /// The session's token; always the same.

@@ -2,6 +2,9 @@
 
 use aws_lc_rs::hmac;
 
+/// The shortest key that is taken, in bytes.
+const MIN_KEY: usize = 32;
+
 /// The keys of one purpose (HMAC-SHA256).
 pub(crate) struct HmacKeys {
     key: hmac::Key,
@@ -9,10 +12,12 @@ pub(crate) struct HmacKeys {
 }
 
 impl HmacKeys {
-    /// Signs with `key`, knows what either signed.
-    pub(crate) fn new(key: &[u8], previous: Option<&[u8]>) -> Self {
+    /// Signs with `key`, knows what either signed. `None` for a key that is too short.
+    pub(crate) fn new(key: &[u8], previous: Option<&[u8]>) -> Option<Self> {
+        let long_enough = |key: &[u8]| key.len() >= MIN_KEY;
         let hmac_key = |bytes: &[u8]| hmac::Key::new(hmac::HMAC_SHA256, bytes);
-        Self { key: hmac_key(key), previous: previous.map(hmac_key) }
+        let usable = long_enough(key) && previous.is_none_or(long_enough);
+        usable.then(|| Self { key: hmac_key(key), previous: previous.map(hmac_key) })
     }
 
     /// The tag of `message`.

@@ -20,6 +20,14 @@
 //! assert!(verifier.verify(&token, now + 900).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Whoever protects an HTTP API need not call the verifier: the guard does, and says no to everybody
+//! else. Features only add:
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `layer` (default) | `countersign::layer`: the guard, a tower layer for services of any kind |
+//! | `axum` | `countersign::axum`: extractors for axum 0.8 |
 
 #![warn(missing_docs)]
 
@@ -42,7 +50,10 @@ pub mod layer;
 mod memory;
 mod profile;
 mod reason;
+pub mod refresh;
+mod refresh_token;
 mod revocation;
+#[cfg(feature = "layer")]
 mod revocations;
 mod signing_key;
 mod token;
@@ -62,7 +73,9 @@ pub use jwk::{Jwk, JwkSet};
 pub use key_ring::KeyRing;
 pub use profile::{ClaimType, Profile, Subject};
 pub use reason::{EndReason, UnknownReason};
+pub use refresh_token::{RefreshToken, RefreshTokens};
 pub use revocation::RevocationSet;
+#[cfg(feature = "layer")]
 pub use revocations::{Revocations, Standing};
 pub use signing_key::SigningKey;
 pub use verifier::{Verified, Verifier};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use countersign::{Profile, Verifier};
+use countersign::{CsrfTokens, Profile, RefreshTokens, Verifier};
 use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
@@ -16,7 +16,6 @@ use self::start::{Opened, open, raise_longest_access_ttl};
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::csrf_token::CsrfTokens;
 use crate::db::{Db, Tx};
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
@@ -26,7 +25,6 @@ use crate::numbers::Numbers;
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
-use crate::refresh_token::RefreshTokens;
 use crate::secrets::MasterSecret;
 use crate::uses::Uses;
 
@@ -104,8 +102,10 @@ impl App {
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
             verifier: verifier(&config, &keys),
-            refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref())),
-            csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref())),
+            refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref()))
+                .expect("a derived key has 32 bytes"),
+            csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref()))
+                .expect("a derived key has 32 bytes"),
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
             turns: Turns::default(),
             numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::Response;
 use http::request::Parts;
+use http::{Extensions, Response};
 
-use super::access::Access;
+use super::access::{Access, Guarded};
 use super::check::{Check, Checked, Checking};
 use super::find::{Asked, Found, find};
 use super::location::Source;
@@ -77,6 +77,13 @@ impl Guard {
                 self.settle(parts.into(), checked, in_cookie)
             }
         }
+    }
+
+    /// The guard that let the request with these extensions through: on a public route, with
+    /// [`Guard::check`], the way to look at its token all the same.
+    pub fn of(extensions: &Extensions) -> Result<&Self, Denial> {
+        let Guarded { guard, .. } = extensions.get().ok_or(Denial::Unprotected)?;
+        Ok(guard)
     }
 
     /// What a client is told of a denial.

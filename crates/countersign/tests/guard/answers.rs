@@ -12,7 +12,7 @@ use crate::kit::{app, ask, bear, builder};
 #[test]
 fn every_denial_has_its_answer() {
     let invalid = Some("Bearer error=\"invalid_token\"");
-    let max_age = std::time::Duration::from_secs(60);
+    let max_age = std::time::Duration::from_mins(1);
     let rows = [
         (Denial::Missing(vec![Absence::NotJson]), 401, Some("Bearer"), "unauthenticated"),
         (Denial::Malformed { name: "x".into(), scheme: None }, 401, invalid, "invalid_token"),

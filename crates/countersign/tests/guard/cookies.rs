@@ -175,7 +175,7 @@ async fn without_a_session_the_token_itself_is_what_csrf_is_bound_to() {
 }
 
 fn set(cookies: &Cookies) -> Vec<String> {
-    let (access, refresh) = (Duration::from_secs(900), Duration::from_secs(86_400));
+    let (access, refresh) = (Duration::from_mins(15), Duration::from_hours(24));
     let mut headers = HeaderMap::new();
     cookies.set_session("s1", ("a.b.c", access), ("r", refresh)).unwrap().append_to(&mut headers);
     cookies.clear().append_to(&mut headers);

@@ -69,7 +69,7 @@ async fn roles_are_demanded_all_or_any() {
 #[tokio::test]
 async fn an_old_authentication_is_asked_to_be_repeated() {
     let guard = builder().build().unwrap();
-    let demand = Demand::new().fresh_within(Duration::from_secs(300));
+    let demand = Demand::new().fresh_within(Duration::from_mins(5));
     let by_layer = behind(&guard, demand);
     let extractor = get(async |fresh: Fresh<300>| fresh.0.claims.subject().unwrap().to_owned());
     let by_extractor = Router::new().route("/", extractor).layer(guard.layer());
@@ -89,7 +89,7 @@ async fn an_old_authentication_is_asked_to_be_repeated() {
             if status == 401 {
                 let expected = "Bearer error=\"insufficient_user_authentication\", max_age=\"300\"";
                 assert_eq!(answer.challenge(), Some(expected));
-                let max_age = Duration::from_secs(300);
+                let max_age = Duration::from_mins(5);
                 assert_eq!(answer.denial, Some(Denial::NotFresh { max_age }));
             }
         }

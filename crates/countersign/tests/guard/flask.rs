@@ -99,7 +99,7 @@ fn guard(row: &Value, token_type: TokenType) -> Guard {
 fn router(row: &Value) -> Router {
     let ok = || any(async || ([("content-type", "application/json")], "{\"ok\":true}\n"));
     let access = guard(row, TokenType::Access);
-    let fresh = access.require(Demand::new().fresh_within(Duration::from_secs(60))).unwrap();
+    let fresh = access.require(Demand::new().fresh_within(Duration::from_mins(1))).unwrap();
     let router = Router::new().route("/", ok()).route("/fresh", ok().layer(fresh));
     let router = if places(row).contains(&"json") {
         router.layer(access.layer().reading_json("access_token"))

@@ -40,6 +40,16 @@ async fn a_guard_stands_before_any_service() {
         let body = response.into_body().collect().await.unwrap().to_bytes();
         assert!(std::str::from_utf8(&body).unwrap().contains(text), "{body:?}");
     }
+    let open = guard.public_layer().layer(service_fn(async |request: Request<Empty<Bytes>>| {
+        let (parts, _) = request.into_parts();
+        let access = Guard::of(&parts.extensions).unwrap().check(&parts).await;
+        let name = access.map(|access| access.claims().subject().unwrap_or_default().to_owned());
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(name.unwrap_or("nobody".into()))))
+    }));
+    for (token, name) in [(token(), "alice"), ("x".to_owned(), "nobody")] {
+        let response = open.clone().oneshot(get("/", &token)).await.unwrap();
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), name);
+    }
     let bare = hello(get("/", &token())).await.unwrap().into_body().collect().await.unwrap();
     assert_eq!(bare.to_bytes(), "no guard stands before this route");
 }
