@@ -1,13 +1,15 @@
 //! The claims of a verified token (RFC 7519, section 4).
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 /// The claims of a token. They are read by name, and a claim of another type than the accessor's
-/// counts as not there.
+/// counts as not there. Cheap to clone.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Claims {
-    members: Map<String, Value>,
+    members: Arc<Map<String, Value>>,
     expires_at: i64,
 }
 
@@ -15,7 +17,7 @@ impl Claims {
     /// `None` without an `exp`, which no claims are used without.
     pub(crate) fn new(members: Map<String, Value>) -> Option<Self> {
         let expires_at = members.get("exp")?.as_i64()?;
-        Some(Self { members, expires_at })
+        Some(Self { members: Arc::new(members), expires_at })
     }
 
     /// `iss`: who issued the token.
@@ -36,6 +38,14 @@ impl Claims {
     /// `aud`: whom the token is for.
     pub fn audience(&self) -> Vec<&str> {
         self.texts("aud")
+    }
+
+    /// Whether `aud` is or contains this; `None` where there is none.
+    pub(crate) fn names_audience(&self, audience: &str) -> Option<bool> {
+        Some(match self.members.get("aud")? {
+            Value::Array(list) => list.iter().any(|own| own == audience),
+            own => own == audience,
+        })
     }
 
     /// `exp`, in Unix seconds: from then on the token is over.
@@ -83,6 +93,12 @@ impl Claims {
         self.texts("roles")
     }
 
+    /// `scope` (RFC 8693, section 4.2): texts with spaces between, or a list of them, as some issuers
+    /// write it.
+    pub fn scopes(&self) -> Vec<&str> {
+        self.texts("scope").into_iter().flat_map(|text| text.split(' ')).collect()
+    }
+
     /// Any claim, as it is.
     pub fn get(&self, name: &str) -> Option<&Value> {
         self.members.get(name)
@@ -90,7 +106,7 @@ impl Claims {
 
     /// All claims as a type of the caller's.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        serde_json::from_value(Value::Object(self.members.clone()))
+        T::deserialize(&*self.members)
     }
 
     fn text(&self, name: &str) -> Option<&str> {

@@ -20,21 +20,41 @@
 //! assert!(verifier.verify(&token, now + 900).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
+//!
+//! Whoever protects an HTTP API need not call the verifier: the guard does, and says no to everybody
+//! else. Features only add:
+//!
+//! | feature | what it brings |
+//! |---|---|
+//! | `layer` (default) | `countersign::layer`: the guard, a tower layer for services of any kind |
+//! | `axum` | `countersign::axum`: extractors for axum 0.8 |
 
 #![warn(missing_docs)]
 
 mod algorithm;
+#[cfg(feature = "axum")]
+pub mod axum;
 mod base64url;
 mod claims;
+mod clock;
+mod csrf_token;
 mod error;
+mod freshness;
+mod hmac_keys;
 mod issuer;
 mod json;
 mod jwk;
 mod key_ring;
+#[cfg(feature = "layer")]
+pub mod layer;
 mod memory;
 mod profile;
 mod reason;
+pub mod refresh;
+mod refresh_token;
 mod revocation;
+#[cfg(feature = "layer")]
+mod revocations;
 mod signing_key;
 mod token;
 #[cfg(test)]
@@ -44,13 +64,19 @@ mod verifying_key;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::Claims;
+pub use clock::Clock;
+pub use csrf_token::CsrfTokens;
 pub use error::{HeaderError, JsonError, KeyError, SignError, VerifyError};
+pub use freshness::{Freshness, Moment};
 pub use issuer::Issuer;
 pub use jwk::{Jwk, JwkSet};
 pub use key_ring::KeyRing;
 pub use profile::{ClaimType, Profile, Subject};
 pub use reason::{EndReason, UnknownReason};
+pub use refresh_token::{RefreshToken, RefreshTokens};
 pub use revocation::RevocationSet;
+#[cfg(feature = "layer")]
+pub use revocations::{Revocations, Standing};
 pub use signing_key::SigningKey;
 pub use verifier::{Verified, Verifier};
 pub use verifying_key::VerifyingKey;

@@ -40,16 +40,23 @@ struct Stale {
 
 const SHARDS: usize = 64;
 
+/// Ids of less than this many bytes are put behind their kind on the stack: one call over them takes
+/// half the time of a digest in steps.
+const ON_STACK: usize = 64;
+
 /// What is looked up: 96 bits of SHA-256 over the kind and the id.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Key([u32; 3]);
 
 impl Key {
     fn of(kind: u8, id: &str) -> Self {
-        let mut context = digest::Context::new(&digest::SHA256);
-        context.update(&[kind]);
-        context.update(id.as_bytes());
-        let digest = context.finish();
+        let digest = if id.len() < ON_STACK {
+            let mut bytes = [kind; ON_STACK];
+            bytes[1..=id.len()].copy_from_slice(id.as_bytes());
+            digest::digest(&digest::SHA256, &bytes[..=id.len()])
+        } else {
+            digest::digest(&digest::SHA256, &[&[kind], id.as_bytes()].concat())
+        };
         let mut words = [0; 3];
         for (word, bytes) in words.iter_mut().zip(digest.as_ref().chunks_exact(4)) {
             *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use countersign::{Profile, Verifier};
+use countersign::{CsrfTokens, Profile, RefreshTokens, Verifier};
 use futures::future::BoxFuture;
 use zeroize::Zeroizing;
 
@@ -17,7 +17,6 @@ use self::start::{Opened, open, raise_longest_access_ttl, redis};
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::csrf_token::CsrfTokens;
 use crate::db::{Db, Tx};
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
@@ -30,7 +29,6 @@ use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
 use crate::redis::Redis;
-use crate::refresh_token::RefreshTokens;
 use crate::secrets::MasterSecret;
 use crate::uses::Uses;
 
@@ -118,11 +116,14 @@ impl App {
             Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
             None => Audit::default(),
         };
+        const SHORT: Error = Error::Internal("a derived key of less than 32 bytes");
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
             verifier: verifier(&config, &keys),
-            refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref())),
-            csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref())),
+            refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref()))
+                .ok_or(SHORT)?,
+            csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref()))
+                .ok_or(SHORT)?,
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
             mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
             turns: Turns::default(),

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use aws_lc_rs::digest;
 use countersign::EndReason;
+use countersign::refresh::Rotation;
 use futures::FutureExt as _;
 
 use super::{Caller, Terms, record::Record};
@@ -18,7 +19,7 @@ use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Error, Refusal, Result};
 use crate::tables::revocation::{self, Revocation, Subject};
-use crate::tables::session::{self, Rotation, Session};
+use crate::tables::session::{self, Session};
 use crate::tables::user::{self, User};
 
 /// A refresh token whose signature and times are good.
@@ -168,7 +169,7 @@ async fn refresh(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<(User, Sess
     session.rotation = Rotation {
         current: from + 1,
         presented: Some(from),
-        rotated_at: Some(job.caller.now),
+        rotated_at: Some(job.caller.now.0),
         ..session.rotation
     };
     session.last_seen_at = job.caller.now;
@@ -235,7 +236,7 @@ async fn revoke(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<()> {
     revocation::insert(tx, &Revocation { subject, reason, until }).await?;
     let record = Record::of("refresh_token_revoked").user(user_id).session(session_id);
     app.record(tx, caller, record).await?;
-    let minted_at = session.rotation.rotated_at.unwrap_or(session.started_at);
+    let minted_at = session.rotation.rotated_at.map_or(session.started_at, Time);
     let last = Subject::Token(access_jti(&session));
     let over_at = minted_at.plus(*access_ttl);
     if over_at <= caller.now || revocation::find_in(tx, &last).await?.is_some() {

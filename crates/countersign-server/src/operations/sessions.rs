@@ -1,6 +1,7 @@
 //! How sessions begin and end.
 
 use countersign::EndReason;
+use countersign::refresh::Rotation;
 use futures::FutureExt as _;
 
 use super::{Caller, Terms, record::Record};
@@ -9,7 +10,7 @@ use crate::db::{DbError, Tx};
 use crate::error::{Error, Result};
 use crate::tables::import;
 use crate::tables::revocation::{self, Revocation, Subject};
-use crate::tables::session::{self, Rotation, Session};
+use crate::tables::session::{self, Session};
 use crate::tables::user::{self, User};
 
 /// The longest text that a client may call a device.
@@ -62,7 +63,7 @@ impl App {
             idle_ttl: terms.idle_ttl,
             idle_expires_at: now.plus(terms.idle_ttl),
             expires_at: now.plus(terms.absolute_ttl),
-            rotation: Rotation { current: 0, presented: None, rotated_at: None, used: 0 },
+            rotation: Rotation::BEGUN,
             address: caller.address.map(|address| address.to_string()),
             agent: caller.agent.clone(),
             device: device.map(|device| shorten(device, DEVICE_LENGTH)),

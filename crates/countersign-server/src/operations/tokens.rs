@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use countersign::RefreshToken;
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::{Error, Result};
-use crate::refresh_token::RefreshToken;
 use crate::tables::session::Session;
 use crate::tables::user::User;
 

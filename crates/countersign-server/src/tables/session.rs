@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use countersign::EndReason;
+use countersign::refresh::Rotation;
 
 use crate::clock::Time;
 use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
@@ -38,19 +39,6 @@ pub struct Session {
     pub device: Option<String>,
     /// When it ended, and why.
     pub ended: Option<(Time, EndReason)>,
-}
-
-/// What the refresh rule knows of a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rotation {
-    /// The current generation.
-    pub current: u64,
-    /// The generation last presented as current, if any was.
-    pub presented: Option<u64>,
-    /// When the current generation was made, if not by the login.
-    pub rotated_at: Option<Time>,
-    /// The highest generation whose access token is known to have been used.
-    pub used: u64,
 }
 
 impl Session {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use countersign::EndReason;
+use countersign::{EndReason, RefreshToken, RefreshTokens};
 use countersign_server::db::Db;
 use countersign_server::operations::Caller;
-use countersign_server::refresh_token::{RefreshToken, RefreshTokens};
 use countersign_server::tables::{event, session};
 use futures::future::join_all;
 use reqwest::Method;
@@ -271,7 +270,7 @@ on_each_database! {
     async fn a_refresh_token_made_with_another_secret_is_refused(server: TestApp) {
         let session = server.register("alice").await;
         let session_id = Uuid::parse_str(&session.id).expect("an id");
-        let forged = RefreshTokens::new(&[7; 32], None);
+        let forged = RefreshTokens::new(&[7; 32], None).expect("long enough");
         let forged = forged.write(RefreshToken { session_id, generation: 0 });
         assert_eq!(forged.len(), session.refresh.len());
         assert_refused(&server.refresh_answer(&forged).await, "");

@@ -137,15 +137,13 @@ async fn logins(system: &System, redis: Option<&str>) -> Result<Option<Redis>, F
     if !system.redis {
         return Ok(None);
     }
-    match Source::find_any("--redis", redis, REDIS_VARIABLE)? {
-        Some(source) => source.connect_redis().await.map(Some),
-        None => {
-            let unknown = "--redis: without it nobody knows who logged out of the old system; such \
-                           a user's last token is taken again";
-            warn(&[unknown.to_owned()]);
-            Ok(None)
-        }
+    if let Some(source) = Source::find_any("--redis", redis, REDIS_VARIABLE)? {
+        return source.connect_redis().await.map(Some);
     }
+    let unknown = "--redis: without it nobody knows who logged out of the old system; such a user's \
+                   last token is taken again";
+    warn(&[unknown.to_owned()]);
+    Ok(None)
 }
 
 /// Another argument would mend it.

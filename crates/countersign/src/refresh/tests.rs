@@ -6,9 +6,7 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::rule::{Decision, Windows, decide};
-use crate::clock::Time;
-use crate::tables::session::Rotation;
+use super::{Decision, Rotation, Windows, decide};
 
 const WINDOWS: Windows = Windows {
     reuse_grace: Duration::from_millis(GRACE),
@@ -16,9 +14,13 @@ const WINDOWS: Windows = Windows {
 };
 const GRACE: u64 = 10_000;
 const HOUR: u64 = 3_600_000;
-const ROTATED: Time = Time(1_000_000);
+const ROTATED: i64 = 1_000_000;
 /// Tabs that refresh at once do so within this many milliseconds.
 const SPREAD: u64 = 2_000;
+
+fn later(at: i64, millis: u64) -> i64 {
+    at + i64::try_from(millis).expect("a test's time")
+}
 
 /// Generation 7, made from 4: 5 and 6 are void.
 fn row(used: u64) -> Rotation {
@@ -26,11 +28,11 @@ fn row(used: u64) -> Rotation {
 }
 
 fn after(presented: u64, used: u64, millis: u64) -> Decision {
-    decide(row(used), presented, ROTATED.plus(Duration::from_millis(millis)), WINDOWS)
+    decide(row(used), presented, later(ROTATED, millis), WINDOWS)
 }
 
 fn advanced(presented: u64, used: u64, millis: u64) -> Decision {
-    let rotated_at = Some(ROTATED.plus(Duration::from_millis(millis)));
+    let rotated_at = Some(later(ROTATED, millis));
     Decision::Advance(Rotation { current: 8, presented: Some(presented), rotated_at, used })
 }
 
@@ -41,7 +43,7 @@ fn the_current_generation_advances_whenever_it_comes() {
             assert_eq!(after(7, used, millis), advanced(7, used, millis), "{millis} ms");
         }
     }
-    let begun = Rotation { current: 0, presented: None, rotated_at: None, used: 0 };
+    let begun = Rotation::BEGUN;
     let first = Rotation { current: 1, presented: Some(0), rotated_at: Some(ROTATED), used: 0 };
     assert_eq!(decide(begun, 0, ROTATED, WINDOWS), Decision::Advance(first));
 }
@@ -54,7 +56,7 @@ fn the_predecessor_gets_the_same_pair_for_exactly_ten_seconds() {
         }
     }
     assert_eq!(after(4, 7, GRACE + 1), Decision::Reuse);
-    let early = decide(row(7), 4, Time(ROTATED.0 - 5_000), WINDOWS);
+    let early = decide(row(7), 4, ROTATED - 5_000, WINDOWS);
     assert_eq!(early, Decision::Repeat, "another node's clock is behind");
 }
 
@@ -77,26 +79,25 @@ fn what_was_never_the_last_one_presented_is_reuse_at_any_time() {
             }
         }
     }
-    let begun = Rotation { current: 0, presented: None, rotated_at: None, used: 0 };
+    let begun = Rotation::BEGUN;
     assert_eq!(decide(begun, 1, ROTATED, WINDOWS), Decision::Reuse);
 }
 
 /// The session's row, the notes on their way to it, and the time.
 struct Server {
-    now: Time,
+    now: i64,
     row: Rotation,
-    notes: Vec<(Time, u64)>,
+    notes: Vec<(i64, u64)>,
     ended: bool,
 }
 
 impl Server {
     fn new() -> Self {
-        let row = Rotation { current: 0, presented: None, rotated_at: None, used: 0 };
-        Self { now: ROTATED, row, notes: Vec::new(), ended: false }
+        Self { now: ROTATED, row: Rotation::BEGUN, notes: Vec::new(), ended: false }
     }
 
     fn pass(&mut self, millis: u64) {
-        self.now = self.now.plus(Duration::from_millis(millis));
+        self.now = later(self.now, millis);
     }
 
     /// The generation whose pair is answered; `None` where the session is over.
@@ -119,12 +120,11 @@ impl Server {
 
     /// An access token is used, and this server hears of it `lag` milliseconds later.
     fn note(&mut self, generation: u64, lag: u64) {
-        self.notes.push((self.now.plus(Duration::from_millis(lag)), generation));
+        self.notes.push((later(self.now, lag), generation));
     }
 
     fn since_rotation(&self) -> u64 {
-        let rotated_at = self.row.rotated_at.unwrap_or(Time(0));
-        u64::try_from(self.now.since(rotated_at).as_millis()).unwrap_or(u64::MAX)
+        u64::try_from(self.now - self.row.rotated_at.unwrap_or(0)).unwrap_or(0)
     }
 
     /// All but the current generation and the one it was made from are reuse.
@@ -226,7 +226,7 @@ proptest! {
             let (began, held) = (server.now, stored);
             was_lost = true;
             for (offset, lost) in tabs {
-                server.now = began.plus(Duration::from_millis(offset));
+                server.now = later(began, offset);
                 let answered = server.present(held);
                 prop_assert!(answered.is_some(), "{held} was taken for reuse: {:?}", server.row);
                 server.assert_only_one_generation_lives();
@@ -237,7 +237,7 @@ proptest! {
                     }
                 }
             }
-            server.now = began.plus(Duration::from_millis(SPREAD));
+            server.now = later(began, SPREAD);
         }
     }
 

@@ -1,20 +1,15 @@
 //! Exchanging a refresh token for a new pair.
 
-pub mod rule;
-#[cfg(test)]
-mod tests;
-
 use std::sync::Arc;
 
-use countersign::EndReason;
+use countersign::refresh::{Decision, Windows, decide};
+use countersign::{EndReason, RefreshToken};
 use futures::FutureExt as _;
 
-use self::rule::{Decision, Windows, decide};
 use super::{Caller, record::Record};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Refusal, Result};
-use crate::refresh_token::RefreshToken;
 use crate::tables::session::{self, Session};
 use crate::tables::user::{self, User};
 
@@ -81,7 +76,7 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
     };
     let mut row = session.rotation;
     row.used = row.used.max(app.uses.highest(presented.session_id).unwrap_or(0));
-    match decide(row, presented.generation, caller.now, app.windows()) {
+    match decide(row, presented.generation, caller.now.0, app.windows()) {
         Decision::Repeat => {}
         Decision::Advance(rotation) => {
             let from = session.rotation.current;

@@ -4,10 +4,11 @@
 //! HMAC-SHA256 over these (32). It is derived from the session's row, so the same generation has
 //! the same token, however often it is asked for.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::fmt;
+
 use uuid::Uuid;
 
+use crate::base64url;
 use crate::hmac_keys::HmacKeys;
 
 const VERSION: u8 = 1;
@@ -25,12 +26,23 @@ pub struct RefreshToken {
 }
 
 /// The keys that refresh tokens are made and known by.
+///
+/// ```
+/// use countersign::{RefreshToken, RefreshTokens};
+/// use uuid::Uuid;
+///
+/// let tokens = RefreshTokens::new(&[7; 32], None).expect("32 bytes are enough");
+/// let token = RefreshToken { session_id: Uuid::from_u128(1), generation: 5 };
+/// assert_eq!(tokens.read(&tokens.write(token)), Some(token));
+/// assert_eq!(tokens.read("anything else"), None);
+/// ```
 pub struct RefreshTokens(HmacKeys);
 
 impl RefreshTokens {
-    /// Tokens are made with `key`; those made with the `previous` one are still known.
-    pub fn new(key: &[u8], previous: Option<&[u8]>) -> Self {
-        Self(HmacKeys::new(key, previous))
+    /// Tokens are made with `key`; those made with the `previous` one are still known. `None` for a
+    /// key of less than 32 bytes.
+    pub fn new(key: &[u8], previous: Option<&[u8]>) -> Option<Self> {
+        HmacKeys::new(key, previous).map(Self)
     }
 
     /// Writes the token; the same for the same session and generation.
@@ -41,7 +53,7 @@ impl RefreshTokens {
         bytes.extend_from_slice(&token.generation.to_be_bytes());
         let tag = self.0.sign(&bytes);
         bytes.extend_from_slice(tag.as_ref());
-        URL_SAFE_NO_PAD.encode(bytes)
+        base64url::encode(&bytes)
     }
 
     /// Reads a token of ours; `None` for anything else.
@@ -49,7 +61,7 @@ impl RefreshTokens {
         if text.len() != TEXT_LENGTH {
             return None;
         }
-        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let bytes = base64url::decode(text)?;
         let (signed, tag) = bytes.split_at_checked(SIGNED)?;
         if !self.0.verify(signed, tag) {
             return None;
@@ -63,9 +75,20 @@ impl RefreshTokens {
     }
 }
 
+impl fmt::Debug for RefreshTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RefreshTokens").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn tokens(key: u8, previous: Option<u8>) -> RefreshTokens {
+        let previous = previous.map(|byte| [byte; 32]);
+        RefreshTokens::new(&[key; 32], previous.as_ref().map(<[u8; 32]>::as_slice)).expect("long")
+    }
 
     fn token(generation: u64) -> RefreshToken {
         RefreshToken { session_id: Uuid::from_u128(7), generation }
@@ -73,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_token_reads_back_and_is_the_same_each_time() {
-        let tokens = RefreshTokens::new(&[1; 32], None);
+        let tokens = tokens(1, None);
         let text = tokens.write(token(5));
         assert_eq!(tokens.read(&text), Some(token(5)));
         assert_eq!(tokens.write(token(5)), text);
@@ -83,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_token_with_any_character_changed_is_none_of_ours() {
-        let tokens = RefreshTokens::new(&[1; 32], None);
+        let tokens = tokens(1, None);
         let text = tokens.write(token(5));
         for at in 0..text.len() {
             for other in ["A", "B", "-", "=", "é"] {
@@ -97,9 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn after_the_master_secret_was_changed_the_previous_tokens_are_known() {
-        let old = RefreshTokens::new(&[1; 32], None).write(token(5));
-        assert_eq!(RefreshTokens::new(&[2; 32], Some(&[1; 32])).read(&old), Some(token(5)));
-        assert_eq!(RefreshTokens::new(&[2; 32], None).read(&old), None);
+    fn after_the_key_was_changed_the_previous_tokens_are_known() {
+        let old = tokens(1, None).write(token(5));
+        assert_eq!(tokens(2, Some(1)).read(&old), Some(token(5)));
+        assert_eq!(tokens(2, None).read(&old), None);
     }
 }

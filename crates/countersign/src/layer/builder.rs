@@ -1,0 +1,174 @@
+//! Puts a guard together.
+
+use std::sync::Arc;
+
+use http::Method;
+
+use super::check::{Check, VerifyAndAsk};
+use super::guard::Inner;
+use super::location::Source;
+use super::public_paths::PublicPaths;
+use super::{Answers, ConfigError, Cookies, Demand, Guard, Location, TokenType};
+use crate::clock::Clock;
+use crate::revocations::Revocations;
+use crate::verifier::Verifier;
+
+/// Puts a [`Guard`] together. Whatever is wrong is told by [`GuardBuilder::build`]; a guard that was
+/// built needs no more configuration to be right.
+#[must_use]
+pub struct GuardBuilder {
+    judge: Judge,
+    locations: Option<Vec<Location>>,
+    cookies: Option<Cookies>,
+    unprotected_cookies: bool,
+    public: Vec<(Option<Method>, String)>,
+    token_type: TokenType,
+    demand: Option<Demand>,
+    answers: Answers,
+    clock: Clock,
+}
+
+enum Judge {
+    Verify(Verifier, Revocations),
+    Own(Arc<dyn Check>),
+}
+
+impl GuardBuilder {
+    pub(super) fn verifying(verifier: Verifier) -> Self {
+        Self::new(Judge::Verify(verifier, Revocations::none()))
+    }
+
+    pub(super) fn checking(check: Arc<dyn Check>) -> Self {
+        Self::new(Judge::Own(check))
+    }
+
+    fn new(judge: Judge) -> Self {
+        Self {
+            judge,
+            locations: None,
+            cookies: None,
+            unprotected_cookies: false,
+            public: Vec::new(),
+            token_type: TokenType::default(),
+            demand: None,
+            answers: Answers::default(),
+            clock: Clock::default(),
+        }
+    }
+
+    /// Who is asked whether a token that verifies is still good; nobody, if not said. A check of the
+    /// application's own asks for itself.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        if let Judge::Verify(_, own) = &mut self.judge {
+            *own = revocations;
+        }
+        self
+    }
+
+    /// Where a token may be, in this order: of two equal ones the first counts. [`Location::bearer`]
+    /// alone, if not said.
+    pub fn locations(mut self, locations: impl IntoIterator<Item = Location>) -> Self {
+        self.locations = Some(locations.into_iter().collect());
+        self
+    }
+
+    /// Looks for the token in the access cookie as well, after the other places, and protects against
+    /// forged requests.
+    pub fn cookies(mut self, cookies: Cookies) -> Self {
+        self.cookies = Some(cookies);
+        self
+    }
+
+    /// Reads [`Location::cookie`] without any protection against forged requests: every page on the
+    /// web can then act as its visitor. For services in front of which something else protects.
+    pub fn without_csrf_protection(mut self) -> Self {
+        self.unprotected_cookies = true;
+        self
+    }
+
+    /// Lets every request for this path through, with a token or without. `/docs/*` is everything
+    /// below `/docs/`. Paths are compared as they come, not decoded: what is written otherwise is not
+    /// public.
+    pub fn public(mut self, path: &str) -> Self {
+        self.public.push((None, path.to_owned()));
+        self
+    }
+
+    /// As [`GuardBuilder::public`], for one method.
+    pub fn public_for(mut self, method: Method, path: &str) -> Self {
+        self.public.push((Some(method), path.to_owned()));
+        self
+    }
+
+    /// What the claim `type` must say; access tokens, if not said.
+    pub fn token_type(mut self, token_type: TokenType) -> Self {
+        self.token_type = token_type;
+        self
+    }
+
+    /// What every token must meet.
+    pub fn demand(mut self, demand: Demand) -> Self {
+        self.demand = Some(demand);
+        self
+    }
+
+    /// What clients are told that are not let through; [`Answers::rfc6750`], if not said.
+    pub fn answers(mut self, answers: impl Into<Answers>) -> Self {
+        self.answers = answers.into();
+        self
+    }
+
+    /// Where the time comes from; the machine, if not said.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The guard, or what is wrong with it.
+    pub fn build(self) -> Result<Guard, ConfigError> {
+        let sources = self.sources()?;
+        let mut public = PublicPaths::default();
+        for (method, pattern) in self.public {
+            public.add(method, &pattern)?;
+        }
+        let check: Arc<dyn Check> = match self.judge {
+            Judge::Verify(verifier, revocations) => {
+                Arc::new(VerifyAndAsk { verifier, revocations })
+            }
+            Judge::Own(check) => check,
+        };
+        Ok(Guard::new(Inner {
+            check,
+            sources,
+            cookies: self.cookies,
+            public,
+            token_type: self.token_type,
+            demand: self.demand.map(Demand::validated).transpose()?,
+            answers: self.answers,
+            clock: self.clock,
+        }))
+    }
+
+    fn sources(&self) -> Result<Vec<Source>, ConfigError> {
+        let locations = self.locations.clone().unwrap_or_else(|| vec![Location::bearer()]);
+        let sources: Result<Vec<_>, _> = locations.into_iter().map(Location::into_source).collect();
+        let mut sources = sources?;
+        let own = self.cookies.as_ref().map(Cookies::source);
+        sources.extend(own.filter(|own| !sources.contains(own)));
+        if sources.is_empty() {
+            return Err(ConfigError::NoLocation);
+        }
+        for (at, source) in sources.iter().enumerate() {
+            if sources[..at].contains(source) {
+                return Err(ConfigError::LocationTwice(source.describe()));
+            }
+            if let Source::Cookie { name } = source
+                && self.cookies.is_none()
+                && !self.unprotected_cookies
+            {
+                return Err(ConfigError::UnprotectedCookie(name.to_string()));
+            }
+        }
+        Ok(sources)
+    }
+}

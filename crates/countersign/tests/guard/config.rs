@@ -1,0 +1,46 @@
+//! A configuration that is wrong is told when the guard is built.
+
+use countersign::layer::{Answers, ConfigError, Location};
+
+use crate::kit::{builder, with_cookies};
+
+#[test]
+fn each_fault_is_named() {
+    let error = |locations: Vec<Location>| builder().locations(locations).build().unwrap_err();
+    let header = |name: &str| ConfigError::HeaderName(name.to_owned());
+    let parameter = |name: &str| ConfigError::ParameterName(name.to_owned());
+    assert_eq!(error(vec![]), ConfigError::NoLocation);
+    for bad in ["", "a b", "a:b", "é", "a\n"] {
+        assert_eq!(error(vec![Location::header(bad)]), header(bad));
+        assert_eq!(error(vec![Location::bearer().scheme(bad)]), header(bad));
+        assert_eq!(error(vec![Location::query(bad)]), parameter(bad));
+        assert_eq!(error(vec![Location::websocket(bad)]), parameter(bad));
+        assert_eq!(error(vec![Location::cookie(bad)]), ConfigError::CookieName(bad.to_owned()));
+    }
+    assert_eq!(
+        error(vec![Location::bearer(), Location::bearer()]),
+        ConfigError::LocationTwice("header Authorization".into())
+    );
+    assert_eq!(
+        error(vec![Location::cookie("session")]),
+        ConfigError::UnprotectedCookie("session".into())
+    );
+    for bad in ["", "docs", "*", "/a/**", "/a/../b", "//"] {
+        let error = builder().public(bad).build().unwrap_err();
+        assert_eq!(error, ConfigError::PublicPath(bad.to_owned()));
+    }
+    for bad in ["", "a\"b", "é", "a\r\nb"] {
+        let error = Answers::rfc6750_with_realm(bad).unwrap_err();
+        assert_eq!(error, ConfigError::Realm(bad.to_owned()));
+    }
+}
+
+#[test]
+fn what_is_right_is_built() {
+    builder().locations([Location::cookie("session")]).without_csrf_protection().build().unwrap();
+    with_cookies().locations([]).build().unwrap();
+    let named = Location::cookie("__Host-countersign_access");
+    with_cookies().locations([named, Location::bearer()]).build().unwrap();
+    let guard = builder().build().unwrap();
+    assert!(format!("{guard:?}").contains("Authorization"));
+}

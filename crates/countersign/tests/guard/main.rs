@@ -1,0 +1,13 @@
+//! The guard's tests, through a real router.
+
+mod answers;
+mod config;
+mod cookies;
+mod demands;
+mod flask;
+mod kit;
+mod locations;
+mod optional;
+mod revocation;
+mod services;
+mod tokens;
