@@ -116,14 +116,13 @@ impl App {
             Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
             None => Audit::default(),
         };
-        const SHORT: Error = Error::Internal("a derived key of less than 32 bytes");
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
             verifier: verifier(&config, &keys),
             refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref()))
-                .ok_or(SHORT)?,
+                .ok_or(Error::Internal("a derived key of less than 32 bytes"))?,
             csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref()))
-                .ok_or(SHORT)?,
+                .ok_or(Error::Internal("a derived key of less than 32 bytes"))?,
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
             mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
             turns: Turns::default(),

@@ -141,6 +141,7 @@ fn for_sqlalchemy(url: &str) -> String {
 }
 
 /// An answer with this status and body.
-pub(crate) fn answer(status: u16, body: Value) -> Value {
+pub(crate) fn answer(status: u16, body: impl Into<Value>) -> Value {
+    let body = body.into();
     json!({ "status": status, "body": body })
 }
