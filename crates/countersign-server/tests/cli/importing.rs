@@ -17,7 +17,7 @@ use serde_json::Value;
 use crate::database::TestDatabase;
 use crate::program::{PROGRAM, Place, Ran, finish};
 
-/// A hash by bcrypt, and what it is the hash of (a test vector of crypt_blowfish).
+/// A hash by bcrypt, and what it is the hash of (a test vector of `crypt_blowfish`).
 const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
 const BCRYPT_OF: &str = "U*U";
 
