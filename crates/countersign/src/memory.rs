@@ -4,12 +4,17 @@ use std::collections::HashMap;
 use std::mem;
 use std::sync::Arc;
 
+use aws_lc_rs::digest;
 use parking_lot::RwLock;
 
 use crate::verifier::Verified;
 use crate::verifying_key::Fingerprint;
 
 const SHARDS: usize = 16;
+
+/// The SHA-256 of a whole token.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct TokenHash([u8; digest::SHA256_OUTPUT_LEN]);
 
 #[derive(Clone)]
 pub(crate) struct Remembered {
@@ -19,9 +24,6 @@ pub(crate) struct Remembered {
 
 /// Holds about `capacity` tokens, never more. What was not asked for since half as many came is
 /// forgotten.
-///
-/// They are compared as they are. A digest of each would take longer than all else that a check of a
-/// remembered token does.
 pub(crate) struct Memory {
     shards: [RwLock<Generations>; SHARDS],
     half: usize,
@@ -29,8 +31,16 @@ pub(crate) struct Memory {
 
 #[derive(Default)]
 struct Generations {
-    recent: HashMap<Box<str>, Remembered>,
-    older: HashMap<Box<str>, Remembered>,
+    recent: HashMap<TokenHash, Remembered>,
+    older: HashMap<TokenHash, Remembered>,
+}
+
+impl TokenHash {
+    pub(crate) fn of(token: &str) -> Self {
+        let mut hash = [0; digest::SHA256_OUTPUT_LEN];
+        hash.copy_from_slice(digest::digest(&digest::SHA256, token.as_bytes()).as_ref());
+        Self(hash)
+    }
 }
 
 impl Memory {
@@ -38,30 +48,28 @@ impl Memory {
         Self { shards: Default::default(), half: capacity / (2 * SHARDS) }
     }
 
-    pub(crate) fn find(&self, token: &str) -> Option<Remembered> {
-        let generations = self.shard(token).read();
-        if let Some(found) = generations.recent.get(token) {
+    pub(crate) fn find(&self, hash: &TokenHash) -> Option<Remembered> {
+        let generations = self.shard(hash).read();
+        if let Some(found) = generations.recent.get(hash) {
             return Some(found.clone());
         }
-        let found = generations.older.get(token).cloned()?;
+        let found = generations.older.get(hash).cloned()?;
         drop(generations);
-        self.insert(token, found.clone());
+        self.insert(*hash, found.clone());
         Some(found)
     }
 
-    pub(crate) fn insert(&self, token: &str, remembered: Remembered) {
-        let mut generations = self.shard(token).write();
+    pub(crate) fn insert(&self, hash: TokenHash, remembered: Remembered) {
+        let mut generations = self.shard(&hash).write();
         if generations.recent.len() >= self.half {
             generations.older = mem::take(&mut generations.recent);
         }
         if self.half > 0 {
-            generations.recent.insert(token.into(), remembered);
+            generations.recent.insert(hash, remembered);
         }
     }
 
-    /// By the end of the token: a signature's bytes are as good as random.
-    fn shard(&self, token: &str) -> &RwLock<Generations> {
-        let end: usize = token.bytes().rev().take(8).map(usize::from).sum();
-        &self.shards[end % SHARDS]
+    fn shard(&self, hash: &TokenHash) -> &RwLock<Generations> {
+        &self.shards[usize::from(hash.0[0]) % SHARDS]
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::claims::Claims;
 use crate::error::VerifyError;
 use crate::key_ring::KeyRing;
-use crate::memory::{Memory, Remembered};
+use crate::memory::{Memory, Remembered, TokenHash};
 use crate::profile::Profile;
 use crate::token::Token;
 
@@ -71,8 +71,8 @@ impl Verifier {
     }
 
     /// Remembers up to this many good tokens, whose signature is then not checked again. Times,
-    /// issuer, audience, and whether the key is still known, are. A token takes its own length and
-    /// that of its claims, twice or thrice: some 2 KB.
+    /// issuer, audience, and whether the key is still known, are. They are remembered
+    /// by their SHA-256 and their claims; no token stays in memory.
     #[must_use]
     pub fn remember(mut self, capacity: usize) -> Self {
         self.memory = Some(Arc::new(Memory::new(capacity)));
@@ -104,18 +104,19 @@ impl Verifier {
     }
 
     fn read_or_recall(&self, memory: &Memory, token: &str) -> Result<Arc<Verified>, VerifyError> {
-        // Before the look-up, whose cost grows with the token.
+        // Before the digest, whose cost grows with the token.
         if token.len() > crate::MAX_TOKEN_LENGTH {
             return Err(VerifyError::TooLong);
         }
-        if let Some(Remembered { verified, key }) = memory.find(token)
+        let hash = TokenHash::of(token);
+        if let Some(Remembered { verified, key }) = memory.find(&hash)
             && let Some(known) = self.keys.find(verified.key_id.as_deref())
             && known.fingerprint() == key
         {
             return Ok(verified);
         }
         let read = self.read(token)?;
-        memory.insert(token, read.clone());
+        memory.insert(hash, read.clone());
         Ok(read.verified)
     }
 
