@@ -1,4 +1,5 @@
-//! A refusal in JSON, as the dialects answer it whose older systems used Flask-RESTful.
+//! A refusal in JSON, as the dialects answer it whose older systems used Flask-RESTful; and what
+//! every dialect's refusals have in common.
 
 use std::time::Duration;
 
@@ -52,22 +53,22 @@ impl Fail {
     /// What any route answers when an operation fails; where a dialect has other words for one of
     /// the errors, the route says so before.
     pub fn of(error: Error, words: &Words) -> Self {
-        let later = |status, body: fn() -> Value, retry_after| Self::Told {
+        let told = |status, body: fn() -> Value, retry_after| Self::Told {
             status,
             body: body(),
             retry_after: Some(retry_after),
         };
         match error {
             Error::TooManyAttempts { retry_after } => {
-                later(StatusCode::TOO_MANY_REQUESTS, words.too_many_attempts, retry_after)
+                told(StatusCode::TOO_MANY_REQUESTS, words.too_many_attempts, retry_after)
             }
             Error::Overloaded { retry_after } => {
-                later(StatusCode::SERVICE_UNAVAILABLE, words.unavailable, retry_after)
+                told(StatusCode::SERVICE_UNAVAILABLE, words.unavailable, retry_after)
             }
             error => {
                 is_storage(&error);
                 let second = Duration::from_secs(1);
-                later(StatusCode::SERVICE_UNAVAILABLE, words.unavailable, second)
+                told(StatusCode::SERVICE_UNAVAILABLE, words.unavailable, second)
             }
         }
     }
@@ -107,13 +108,18 @@ impl IntoResponse for Fail {
             Self::Told { status, body, retry_after } => (status, body, retry_after),
             Self::Native(problem) => return problem.into_response(),
         };
-        let mut response = (status, Json(body)).into_response();
-        if let Some(retry_after) = retry_after {
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
-        }
-        response
+        later((status, Json(body)).into_response(), retry_after)
     }
+}
+
+/// The response, with when to come back where there is such a time: in whole seconds, rounded up,
+/// at least one.
+pub fn later(mut response: Response, retry_after: Option<Duration>) -> Response {
+    if let Some(retry_after) = retry_after {
+        let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
+        response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
+    }
+    response
 }
 
 /// Whether an operation failed for want of the database rather than for what was asked; then it is

@@ -6,10 +6,10 @@ use std::time::Duration;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
-use http::header::RETRY_AFTER;
 use serde_json::json;
 
 use crate::error::{Error, Refusal};
+use crate::http::dialects::reply::later;
 use crate::http::json::BodyError;
 use crate::http::problem::Problem;
 
@@ -51,12 +51,7 @@ impl IntoResponse for Fail {
             Self::Native(problem) => return problem.into_response(),
         };
         let body = json!({ "status": "fail", "message": message });
-        let mut response = (status, Json(body)).into_response();
-        if let Some(retry_after) = retry_after {
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
-        }
-        response
+        later((status, Json(body)).into_response(), retry_after)
     }
 }
 
@@ -135,14 +130,4 @@ pub(super) fn unauthorized(message: &'static str) -> Fail {
 
 pub(super) fn invalid_token() -> Fail {
     unauthorized("Invalid token. Please log in again.")
-}
-
-/// Whether an operation failed for want of the database rather than for what was asked; then it is
-/// logged, since the client is not told.
-pub(super) fn is_storage(error: &Error) -> bool {
-    let is_storage = matches!(error, Error::Db(_) | Error::Signing(_) | Error::Internal(_));
-    if is_storage {
-        tracing::error!(%error, "a request failed");
-    }
-    is_storage
 }

@@ -4,10 +4,11 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::answer::{Fail, is_storage, success};
+use super::answer::{Fail, success};
 use super::body::Credentials;
 use super::token::mint;
 use crate::http::dialects::Dialect;
+use crate::http::dialects::reply::is_storage;
 use crate::operations::Caller;
 use crate::operations::credentials::Presented;
 use crate::operations::log_in::LogIn;

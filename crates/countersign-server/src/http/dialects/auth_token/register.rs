@@ -4,11 +4,12 @@ use axum::extract::State;
 use axum::response::Response;
 use http::StatusCode;
 
-use super::answer::{Fail, is_storage, success, unauthorized};
+use super::answer::{Fail, success, unauthorized};
 use super::body::Credentials;
 use super::token::mint;
 use crate::error::Error;
 use crate::http::dialects::Dialect;
+use crate::http::dialects::reply::is_storage;
 use crate::identifier::{Identifier, Kind};
 use crate::operations::Caller;
 use crate::operations::register::Registration;

@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
-use http::header::RETRY_AFTER;
 use serde_json::{Value, json};
 
 use super::codes::Code;
 use super::token::TELL_USER;
 use crate::error::{Error, Half, Refusal};
 use crate::http::dialects::Dialect;
+use crate::http::dialects::reply::later;
 use crate::http::json::BodyError;
 use crate::http::problem::Problem;
 
@@ -74,12 +74,7 @@ pub(super) fn answer(dialect: &Dialect, outcome: Result<Success, Fail>) -> Respo
     match outcome {
         Ok(Success { msg, data }) => envelope(Code::Ok, msg, data),
         Err(Fail::Told { code, msg, retry_after }) => {
-            let mut response = envelope(code, &msg, Value::Null);
-            if let Some(retry_after) = retry_after {
-                let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-                response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
-            }
-            response
+            later(envelope(code, &msg, Value::Null), retry_after)
         }
         Err(Fail::Native(problem)) => problem.into_response(),
     }

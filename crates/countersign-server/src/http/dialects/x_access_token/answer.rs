@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::response::{Html, IntoResponse, Response};
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::error::{Error, Half, Refusal};
+use crate::http::dialects::reply::later;
 use crate::http::json::BodyError;
 use crate::http::problem::Problem;
 
@@ -85,11 +86,7 @@ impl IntoResponse for Fail {
             let value = HeaderValue::from_static(challenge);
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
-        if let Some(retry_after) = retry_after {
-            let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
-            response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());
-        }
-        response
+        later(response, retry_after)
     }
 }
 
