@@ -14,6 +14,7 @@ mod server;
 
 mod access_refresh;
 mod accounts;
+mod api_keys;
 mod auth_token;
 mod bodies;
 mod code_envelope;
