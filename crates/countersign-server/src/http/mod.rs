@@ -16,3 +16,4 @@ pub mod native;
 pub mod problem;
 pub mod router;
 pub mod server;
+pub mod tokens;
