@@ -26,6 +26,7 @@ use crate::keys::{Keys, Sealing};
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
+use crate::operations::seals::{SealKey, Seals};
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
@@ -81,6 +82,7 @@ pub struct Parts {
     /// send its SHA-256.
     pub(crate) wants_client_sha256: bool,
     pub(crate) audit: Audit,
+    pub(crate) seals: Seals,
 }
 
 impl Deref for App {
@@ -105,6 +107,7 @@ impl App {
         let id = entropy.uuid(now).to_string();
         let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
         let sealing = Sealing::new(master.clone(), previous.clone());
+        let seals = Seals::new(SealKey::load(&db, &sealing, &entropy).await?);
         let keys = Keys::load(db.clone(), sealing.clone(), now).await?;
         node.on_keys_changed({
             let keys = keys.clone();
@@ -149,6 +152,7 @@ impl App {
             sealing,
             master,
             audit,
+            seals,
         }));
         app.prepare_keys(&Caller::command(now), command).await?;
         Ok((app, notices))
@@ -206,12 +210,13 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, removes what is over, and does what Redis is for. Runs until
-    /// it is dropped.
+    /// writes which tokens were used, seals events, removes what is over, and does what Redis is for.
+    /// Runs until it is dropped.
     pub async fn attend(&self) {
         // On the heap: what asks Redis is large.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
-        tokio::join!(self.follow(), self.write_uses(), self.clean(), with_redis);
+        let follow = async { tokio::join!(self.follow(), self.write_uses()) };
+                tokio::join!(follow, self.keep_sealing(), self.clean(), with_redis);
     }
 
     async fn follow(&self) {
@@ -251,6 +256,7 @@ impl App {
     /// Ends in good order: what was noted is written, the others know, the files are complete.
     pub async fn shut_down(&self) -> Result<()> {
         self.flush_uses().await?;
+        self.end_sealing().await?;
         self.node.leave().await?;
         self.audit.flush();
         self.db.close().await;

@@ -193,13 +193,16 @@ pub struct CookiesConfig {
     pub enabled: bool,
 }
 
-/// The audit trail's copy in a file.
+/// The audit trail.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditConfig {
     /// Relative to `data_dir`; `None` writes no file. See [`Config::audit_file`].
     #[serde(with = "form::optional")]
     pub file: Option<PathBuf>,
+    /// How long events are kept, in the database; `None` is for ever.
+    #[serde(with = "form::duration_or_none")]
+    pub retention: Option<Duration>,
 }
 
 /// Limits on attempts.
@@ -256,7 +259,10 @@ impl Default for Config {
             registration: RegistrationConfig { mode: RegistrationMode::Open },
             cors: CorsConfig { origins: Origins::default() },
             cookies: CookiesConfig { enabled: false },
-            audit: AuditConfig { file: Some("audit.jsonl".into()) },
+            audit: AuditConfig {
+                file: Some("audit.jsonl".into()),
+                retention: Some(Duration::from_hours(365 * 24)),
+            },
             limits: LimitsConfig { enabled: true },
             http: HttpConfig { max_connections: 10_000 },
             dialects: Vec::new(),

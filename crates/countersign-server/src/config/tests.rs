@@ -232,6 +232,15 @@ fn d9_an_http_issuer_off_this_machine_is_refused() {
 }
 
 #[test]
+fn a_time_that_is_left_empty_is_none() {
+    let config = load("[audit]\nretention = \"\"").expect("good");
+    assert_eq!(config.audit.retention, None);
+    let config = load("[audit]\nretention = \"1d\"").expect("good");
+    assert_eq!(config.audit.retention, Some(Duration::from_hours(24)));
+    assert!(refused("[audit]\nretention = \"soon\"", "audit.retention").contains("30d"));
+}
+
+#[test]
 fn numbers_and_times_that_cannot_be_meant_are_refused() {
     for (section, setting) in [
         ("tokens", "access_ttl = \"0s\""),
@@ -245,6 +254,8 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("sessions", "reuse_grace = \"2m\""),
         ("sessions", "unused_successor = \"5s\""),
         ("sessions", "max_staleness = \"0s\""),
+        ("audit", "retention = \"23h\""),
+        ("audit", "retention = \"11y\""),
         ("passwords", "min_length = 7"),
         ("passwords", "min_length = 65"),
         ("passwords", "memory_kib = 1024"),

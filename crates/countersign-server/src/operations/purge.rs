@@ -8,7 +8,7 @@ use super::throttle::LOCKED;
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
-use crate::tables::{change, failure, node, outbox, revocation, session};
+use crate::tables::{change, event, failure, node, outbox, revocation, session};
 
 /// How long counts of failed attempts are kept.
 const FAILURES: Duration = Duration::from_hours(24);
@@ -33,12 +33,14 @@ impl App {
                 change::purge(tx, now.minus(revocation::KEPT)).await?;
                 outbox::purge(tx, now.minus(COPIES)).await?;
                 node::purge(tx, now.minus(NODES)).await?;
+                event::close_still(tx, now).await?;
                 Ok(())
             }
             .boxed()
         })
         .await?;
-        self.purge_sessions(now.minus(SESSIONS)).await
+        self.purge_sessions(now.minus(SESSIONS)).await?;
+        self.purge_events(now).await
     }
 
     async fn purge_sessions(&self, before: Time) -> Result<()> {

@@ -5,10 +5,12 @@ pub mod bulk;
 pub mod change;
 pub mod counter;
 pub mod event;
+pub mod event_seal;
 pub mod failure;
 pub mod identifier;
 pub mod import;
 pub mod inventory;
+pub mod lease;
 pub mod node;
 pub mod outbox;
 pub mod password;
@@ -29,9 +31,11 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),
         ("event", event::STATEMENTS),
+        ("event_seal", event_seal::STATEMENTS),
         ("failure", failure::STATEMENTS),
         ("identifier", identifier::STATEMENTS),
         ("import", import::STATEMENTS),
+        ("lease", lease::STATEMENTS),
         ("node", node::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("password", password::STATEMENTS),

@@ -186,5 +186,5 @@ fn audit(audit: &AuditConfig) -> Check {
     if audit.file.as_ref().is_some_and(unnamed) {
         return refuse("audit.file", "the name of a file is wanted");
     }
-    Ok(())
+    audit.retention.map_or(Ok(()), |kept| lasts("audit.retention", kept, DAY..=TEN_YEARS))
 }
