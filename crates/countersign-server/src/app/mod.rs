@@ -210,13 +210,14 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, seals events, removes what is over, and does what Redis is for.
-    /// Runs until it is dropped.
+    /// writes which tokens were used, seals events, rotates keys, removes what is over, and does what
+    /// Redis is for. Runs until it is dropped.
     pub async fn attend(&self) {
         // On the heap: what asks Redis is large.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
         let follow = async { tokio::join!(self.follow(), self.write_uses()) };
-                tokio::join!(follow, self.keep_sealing(), self.clean(), with_redis);
+        let care = async { tokio::join!(self.keep_sealing(), self.keep_rotating()) };
+        tokio::join!(follow, care, self.clean(), with_redis);
     }
 
     async fn follow(&self) {

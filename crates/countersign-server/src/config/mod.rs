@@ -63,6 +63,8 @@ pub struct Config {
     pub redis: RedisConfig,
     /// `[tokens]`
     pub tokens: TokensConfig,
+    /// `[keys]`
+    pub keys: KeysConfig,
     /// `[sessions]`
     pub sessions: SessionsConfig,
     /// `[passwords]`
@@ -112,6 +114,15 @@ pub struct TokensConfig {
     /// How far in the future `iat` and `nbf` may lie; `exp` has no leeway.
     #[serde(with = "form::duration")]
     pub leeway: Duration,
+}
+
+/// The keys that sign access tokens of the native API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysConfig {
+    /// How long a key signs before the next one does; `None` is until somebody rotates it.
+    #[serde(with = "form::duration_or_none")]
+    pub rotate_every: Option<Duration>,
 }
 
 /// Sessions and refresh tokens.
@@ -239,6 +250,7 @@ impl Default for Config {
                 access_ttl: Duration::from_mins(15),
                 leeway: Duration::from_secs(30),
             },
+            keys: KeysConfig { rotate_every: Some(Duration::from_hours(30 * 24)) },
             sessions: SessionsConfig {
                 refresh_ttl: Duration::from_hours(30 * 24),
                 absolute_ttl: Duration::from_hours(90 * 24),

@@ -37,6 +37,7 @@ mod passwords;
 mod races;
 mod redis;
 mod refresh;
+mod rotation;
 mod seals;
 mod statements;
 mod tokens;
