@@ -217,7 +217,7 @@ impl App {
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
         let follow = async { tokio::join!(self.follow(), self.write_uses()) };
         let care = async { tokio::join!(self.keep_sealing(), self.keep_rotating()) };
-        tokio::join!(follow, care, self.clean(), with_redis);
+        tokio::join!(follow, care, self.keep_house(), with_redis);
     }
 
     async fn follow(&self) {
@@ -240,16 +240,6 @@ impl App {
             ticks.tick().await;
             if let Err(error) = self.flush_uses().await {
                 tracing::warn!(%error, "cannot write which sessions are in use");
-            }
-        }
-    }
-
-    async fn clean(&self) {
-        let mut ticks = ticks(Duration::from_mins(10));
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.purge(self.clock.now()).await {
-                tracing::warn!(%error, "cannot remove what is over");
             }
         }
     }

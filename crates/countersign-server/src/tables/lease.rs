@@ -9,6 +9,8 @@ use crate::db::{Db, DbError, Tx, params, sql};
 
 /// Sealing the events.
 pub const SEALS: &str = "event_seals";
+/// Removing what is over.
+pub const HOUSEKEEPING: &str = "housekeeping";
 
 /// No clock that is taken care of is wrong by more: a lease beyond is none that anybody waits for.
 const SKEW: Duration = Duration::from_mins(1);

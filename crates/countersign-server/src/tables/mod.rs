@@ -14,6 +14,7 @@ pub mod lease;
 pub mod node;
 pub mod outbox;
 pub mod password;
+pub mod purge;
 pub mod revocation;
 pub mod session;
 pub mod setting;
@@ -48,4 +49,5 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     .into_iter()
     .flat_map(|(table, statements)| statements.iter().map(move |(name, sql)| (table, *name, *sql)))
     .chain(inventory::TABLES.iter().flat_map(inventory::Table::statements))
+    .chain(purge::statements())
 }
