@@ -216,6 +216,8 @@ pub struct LimitsConfig {
 pub struct HttpConfig {
     /// How many connections are open at a time.
     pub max_connections: usize,
+    /// How many of them may be streams of revocations.
+    pub max_streams: usize,
 }
 
 impl Default for Config {
@@ -258,7 +260,7 @@ impl Default for Config {
             cookies: CookiesConfig { enabled: false },
             audit: AuditConfig { file: Some("audit.jsonl".into()) },
             limits: LimitsConfig { enabled: true },
-            http: HttpConfig { max_connections: 10_000 },
+            http: HttpConfig { max_connections: 10_000, max_streams: 1_000 },
             dialects: Vec::new(),
         }
     }

@@ -9,7 +9,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::dialects::{self, MountError};
 use super::layers::{Surroundings, surround, with_fallbacks};
 use super::native::{
-    health, jwks, login, logout, me, metadata, password, refresh, register, sessions,
+    health, jwks, login, logout, me, metadata, password, refresh, register, revocations, sessions,
 };
 use crate::app::App;
 use crate::config::{Config, Origins};
@@ -45,6 +45,7 @@ fn native() -> Vec<Route<App>> {
         Route::new(M::POST, "/v1/me/password", post(password::post)),
         Route::new(M::GET, "/v1/sessions", get(sessions::get)),
         Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
+        Route::new(M::GET, "/v1/revocations", get(revocations::get)),
         Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
         Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
         Route::new(M::GET, "/healthz", get(health::live)),

@@ -9,6 +9,7 @@ mod commands;
 mod configuration;
 mod endings;
 mod first_start;
+mod following;
 mod importing;
 mod logs;
 mod moving;

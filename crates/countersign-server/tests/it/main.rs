@@ -34,6 +34,7 @@ mod passwords;
 mod races;
 mod redis;
 mod refresh;
+mod revocations;
 mod statements;
 mod tokens;
 mod x_access_token;
