@@ -38,6 +38,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("20_imports.sql"),
     migration!("21_outbox.sql"),
     migration!("22_outbox_due.sql"),
+    migration!("23_api_keys.sql"),
 ];
 
 #[cfg(test)]

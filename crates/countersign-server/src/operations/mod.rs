@@ -2,6 +2,7 @@
 //! is known here.
 
 pub mod accounts;
+pub mod api_keys;
 pub mod clearance;
 pub mod credentials;
 pub mod import;

@@ -1,5 +1,6 @@
 //! One file a table: its row, its SQL, and the functions over them. Nothing here knows of HTTP.
 
+pub mod api_key;
 pub mod bulk;
 pub mod change;
 pub mod counter;
@@ -23,6 +24,7 @@ use crate::db::Sql;
 /// every database.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     [
+        ("api_key", api_key::STATEMENTS),
         ("bulk", bulk::STATEMENTS),
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),

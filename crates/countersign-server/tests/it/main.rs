@@ -14,6 +14,7 @@ mod server;
 
 mod access_refresh;
 mod accounts;
+mod api_keys;
 mod auth_token;
 mod bodies;
 mod code_envelope;
@@ -22,7 +23,9 @@ mod disconnects;
 mod flask;
 mod foreign_hashes;
 mod forms;
+mod forward_auth;
 mod identifiers;
+mod introspection;
 mod legacy_tokens;
 mod limits;
 mod logout;
