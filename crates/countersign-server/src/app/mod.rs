@@ -10,6 +10,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use countersign::{CsrfTokens, Profile, RefreshTokens, Verifier};
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub use self::start::{Notices, Setup, StartError};
@@ -36,6 +37,9 @@ use crate::uses::Uses;
 
 /// How many good tokens a verifier remembers, so that their signatures are not checked again.
 const REMEMBERED_TOKENS: usize = 100_000;
+
+/// How many snapshots of the revocations are written at a time.
+const MAX_SNAPSHOTS: usize = 64;
 
 /// The channel of sessions that were begun through the native API.
 pub const NATIVE: &str = "native";
@@ -83,6 +87,20 @@ pub struct Parts {
     pub(crate) wants_client_sha256: bool,
     pub(crate) audit: Audit,
     pub(crate) seals: Seals,
+    pub(crate) followers: Followers,
+}
+
+/// Room for those who follow the revocations.
+pub(crate) struct Followers {
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) snapshots: Arc<Semaphore>,
+}
+
+impl Followers {
+    fn new(max_streams: usize) -> Self {
+        let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
+        Self { streams: Arc::new(Semaphore::new(max_streams)), snapshots }
+    }
 }
 
 impl Deref for App {
@@ -139,6 +157,7 @@ impl App {
             turns: Turns::default(),
             numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
             uses: Uses::default(),
+            followers: Followers::new(config.http.max_streams),
             shapes,
             wants_client_sha256,
             config,

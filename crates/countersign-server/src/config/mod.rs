@@ -230,6 +230,8 @@ pub struct LimitsConfig {
 pub struct HttpConfig {
     /// How many connections are open at a time.
     pub max_connections: usize,
+    /// How many of them may be streams of revocations.
+    pub max_streams: usize,
 }
 
 impl Default for Config {
@@ -276,7 +278,7 @@ impl Default for Config {
                 retention: Some(Duration::from_hours(365 * 24)),
             },
             limits: LimitsConfig { enabled: true },
-            http: HttpConfig { max_connections: 10_000 },
+            http: HttpConfig { max_connections: 10_000, max_streams: 1_000 },
             dialects: Vec::new(),
         }
     }

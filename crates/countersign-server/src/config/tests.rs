@@ -274,6 +274,7 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("redis", "url = \"localhost:6379\""),
         ("redis", "url = \"redis+cluster://a:1/2\""),
         ("http", "max_connections = 0"),
+        ("http", "max_streams = 0"),
         ("audit", "file = \"..\""),
         ("registration", "mode = \"invite\""),
     ] {

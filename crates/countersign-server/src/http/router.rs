@@ -10,7 +10,7 @@ use super::dialects::{self, MountError};
 use super::layers::{Surroundings, surround, with_fallbacks};
 use super::native::{
     forward_auth, health, introspect, jwks, login, logout, me, metadata, password, refresh,
-    register, revoke, sessions,
+    register, revocations, revoke, sessions,
 };
 use super::tokens::Tokens;
 use crate::app::App;
@@ -57,6 +57,7 @@ fn native() -> Vec<Route<App>> {
         Route::new(M::POST, "/v1/me/password", post(password::post)),
         Route::new(M::GET, "/v1/sessions", get(sessions::get)),
         Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
+        Route::new(M::GET, "/v1/revocations", get(revocations::get)),
         Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
         Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
         Route::new(M::GET, "/forward-auth", get(forward_auth::get)),

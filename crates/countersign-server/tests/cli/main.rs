@@ -11,6 +11,7 @@ mod configuration;
 mod endings;
 mod events;
 mod first_start;
+mod following;
 mod importing;
 mod logs;
 mod moving;

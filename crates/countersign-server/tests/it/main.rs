@@ -40,6 +40,7 @@ mod redis;
 mod refresh;
 mod rotation;
 mod seals;
+mod revocations;
 mod statements;
 mod tokens;
 mod x_access_token;

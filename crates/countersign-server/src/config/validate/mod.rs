@@ -50,6 +50,7 @@ pub(super) fn check(config: &Config, known_dialects: &[&str]) -> Check {
     cross_origin(&config.cors.origins, &config.cookies)?;
     audit(&config.audit)?;
     within("http.max_connections", config.http.max_connections, 1..=1_000_000)?;
+    within("http.max_streams", config.http.max_streams, 1..=1_000_000)?;
     dialects::check(&config.dialects, known_dialects)
 }
 
