@@ -12,6 +12,8 @@ pub mod identity;
 pub mod json;
 pub mod layers;
 pub mod native;
+pub mod path;
 pub mod problem;
+pub mod query;
 pub mod router;
 pub mod server;

@@ -12,6 +12,7 @@ pub mod log_in;
 pub mod log_out;
 pub mod mirror;
 pub mod moving;
+pub mod page;
 pub mod password;
 pub mod purge;
 pub mod record;
@@ -50,7 +51,12 @@ pub struct Caller {
 impl Caller {
     /// A command of the operator's.
     pub fn command(now: Time) -> Self {
-        Self { now, address: None, agent: None, actor: Some("command".to_owned()), action: None }
+        Self { actor: Some("command".to_owned()), ..Self::nobody(now) }
+    }
+
+    /// What happens because its time has come.
+    pub fn nobody(now: Time) -> Self {
+        Self { now, address: None, agent: None, actor: None, action: None }
     }
 
     /// The address that takes a share of the hash lane.

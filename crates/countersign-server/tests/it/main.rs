@@ -19,6 +19,7 @@ mod bodies;
 mod code_envelope;
 mod cookies;
 mod disconnects;
+mod ended_sessions;
 mod flask;
 mod foreign_hashes;
 mod forms;

@@ -10,4 +10,5 @@ pub mod metadata;
 pub mod password;
 pub mod refresh;
 pub mod register;
+pub mod session_view;
 pub mod sessions;
