@@ -38,6 +38,12 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("20_imports.sql"),
     migration!("21_outbox.sql"),
     migration!("22_outbox_due.sql"),
+    migration!("23_admins.sql"),
+    migration!("24_admins_found.sql"),
+    migration!("25_passwords_expired.sql"),
+    migration!("26_events_kind.sql"),
+    migration!("27_invitations.sql"),
+    migration!("28_invitations_expiry.sql"),
 ];
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! here and nowhere else.
 
 pub mod address;
+pub mod admin;
 pub mod caller;
 pub mod cookies;
 pub mod csrf;

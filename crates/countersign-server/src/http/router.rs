@@ -8,8 +8,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::dialects::{self, MountError};
 use super::layers::{Surroundings, surround, with_fallbacks};
+use super::native::admin::{
+    self, events, invitation, invitations, keys, session, unlock, user, users,
+};
 use super::native::{
-    health, jwks, login, logout, me, metadata, password, refresh, register, sessions,
+    health, jwks, login, logout, me, metadata, password, refresh, register, replace_password,
+    sessions,
 };
 use crate::app::App;
 use crate::config::{Config, Origins};
@@ -45,10 +49,33 @@ fn native() -> Vec<Route<App>> {
         Route::new(M::POST, "/v1/me/password", post(password::post)),
         Route::new(M::GET, "/v1/sessions", get(sessions::get)),
         Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
+        Route::new(M::POST, "/v1/password", post(replace_password::post)),
         Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
         Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
         Route::new(M::GET, "/healthz", get(health::live)),
         Route::new(M::GET, "/readyz", get(health::ready)),
+    ]
+}
+
+/// The administration API.
+fn administration() -> Vec<Route<App>> {
+    use Method as M;
+    vec![
+        Route::new(M::GET, "/v1/admin/users", get(users::get)),
+        Route::new(M::POST, "/v1/admin/users", post(users::post)),
+        Route::new(M::GET, "/v1/admin/users/{id}", get(user::get)),
+        Route::new(M::PATCH, "/v1/admin/users/{id}", patch(user::patch)),
+        Route::new(M::DELETE, "/v1/admin/users/{id}", delete(user::delete)),
+        Route::new(M::POST, "/v1/admin/users/{id}/logout", post(admin::logout::post)),
+        Route::new(M::POST, "/v1/admin/users/{id}/unlock", post(unlock::post)),
+        Route::new(M::GET, "/v1/admin/sessions", get(admin::sessions::get)),
+        Route::new(M::DELETE, "/v1/admin/sessions/{id}", delete(session::delete)),
+        Route::new(M::GET, "/v1/admin/events", get(events::get)),
+        Route::new(M::GET, "/v1/admin/keys", get(keys::get)),
+        Route::new(M::POST, "/v1/admin/keys", post(keys::post)),
+        Route::new(M::GET, "/v1/admin/invitations", get(invitations::get)),
+        Route::new(M::POST, "/v1/admin/invitations", post(invitations::post)),
+        Route::new(M::DELETE, "/v1/admin/invitations/{id}", delete(invitation::delete)),
     ]
 }
 
@@ -58,7 +85,8 @@ fn native() -> Vec<Route<App>> {
 /// Where two of them claim the same method and path.
 pub fn router(app: &App) -> Result<Router, MountError> {
     let dialects = dialects::mount(app)?;
-    let native = native();
+    let mut native = native();
+    native.extend(administration());
     check_conflicts(&native, &dialects)?;
     app.mirrors.serve(dialects::mirror::served(&dialects));
     let mut routes = Router::new();

@@ -10,7 +10,7 @@ use super::throttle::LOCKED;
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
-use crate::tables::{change, failure, node, outbox, revocation, session};
+use crate::tables::{change, failure, invitation, node, outbox, revocation, session};
 
 /// How long counts of failed attempts are kept.
 const FAILURES: Duration = Duration::from_hours(24);
@@ -18,6 +18,8 @@ const FAILURES: Duration = Duration::from_hours(24);
 const NODES: Duration = Duration::from_hours(24);
 /// How long copies wait for Redis: no token of a dialect lives longer.
 const COPIES: Duration = Duration::from_hours(24 * 30);
+/// How long invitations are kept after they would have expired.
+const INVITATIONS: Duration = Duration::from_hours(24 * 30);
 /// How far back is looked for sessions that expired since the last purge.
 const LATELY: Duration = Duration::from_hours(1);
 /// So many of them are noted in one change.
@@ -37,6 +39,7 @@ impl App {
                 change::purge(tx, now.minus(revocation::KEPT)).await?;
                 outbox::purge(tx, now.minus(COPIES)).await?;
                 node::purge(tx, now.minus(NODES)).await?;
+                invitation::purge(tx, now.minus(INVITATIONS)).await?;
                 Ok(())
             }
             .boxed()

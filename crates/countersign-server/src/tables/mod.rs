@@ -1,5 +1,6 @@
 //! One file a table: its row, its SQL, and the functions over them. Nothing here knows of HTTP.
 
+pub mod admin;
 pub mod bulk;
 pub mod change;
 pub mod counter;
@@ -8,6 +9,7 @@ pub mod failure;
 pub mod identifier;
 pub mod import;
 pub mod inventory;
+pub mod invitation;
 pub mod node;
 pub mod outbox;
 pub mod password;
@@ -23,6 +25,7 @@ use crate::db::Sql;
 /// every database.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     [
+        ("admin", admin::STATEMENTS),
         ("bulk", bulk::STATEMENTS),
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),
@@ -30,6 +33,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("failure", failure::STATEMENTS),
         ("identifier", identifier::STATEMENTS),
         ("import", import::STATEMENTS),
+        ("invitation", invitation::STATEMENTS),
         ("node", node::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("password", password::STATEMENTS),

@@ -14,6 +14,7 @@ mod server;
 
 mod access_refresh;
 mod accounts;
+mod admin;
 mod auth_token;
 mod bodies;
 mod code_envelope;
@@ -24,6 +25,8 @@ mod flask;
 mod foreign_hashes;
 mod forms;
 mod identifiers;
+mod invitations;
+mod last_admin;
 mod legacy_tokens;
 mod limits;
 mod logout;

@@ -10,8 +10,8 @@ use url::Url;
 use super::form::duration::text;
 use super::public_url::is_plain_off_loopback;
 use super::{
-    AuditConfig, Config, CookiesConfig, DatabaseConfig, Origins, PasswordsConfig,
-    RegistrationConfig, RegistrationMode, SessionsConfig, TokensConfig,
+    AuditConfig, Config, CookiesConfig, DatabaseConfig, Origins, PasswordsConfig, SessionsConfig,
+    TokensConfig,
 };
 
 mod dialects;
@@ -44,7 +44,6 @@ pub(super) fn check(config: &Config, known_dialects: &[&str]) -> Check {
     tokens(&config.tokens)?;
     sessions(&config.sessions, &config.tokens)?;
     passwords(&config.passwords)?;
-    registration(&config.registration)?;
     cross_origin(&config.cors.origins, &config.cookies)?;
     audit(&config.audit)?;
     within("http.max_connections", config.http.max_connections, 1..=1_000_000)?;
@@ -156,16 +155,6 @@ fn passwords(passwords: &PasswordsConfig) -> Check {
             format!(
                 "with this memory_kib, at least {least} are needed for a hash that costs enough"
             ),
-        );
-    }
-    Ok(())
-}
-
-fn registration(registration: &RegistrationConfig) -> Check {
-    if registration.mode == RegistrationMode::Invite {
-        return refuse(
-            "registration.mode",
-            "\"invite\" is not available in this version; \"open\" and \"closed\" are",
         );
     }
     Ok(())

@@ -1,5 +1,6 @@
 //! The native API: one file an endpoint.
 
+pub mod admin;
 pub mod answer;
 pub mod health;
 pub mod jwks;
@@ -10,5 +11,6 @@ pub mod metadata;
 pub mod password;
 pub mod refresh;
 pub mod register;
+pub mod replace_password;
 pub mod session_view;
 pub mod sessions;
