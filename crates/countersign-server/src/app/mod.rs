@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 pub use self::start::{Notices, Setup, StartError};
 use self::start::{Opened, open, raise_longest_access_ttl, redis};
+use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub redis: Option<Redis>,
     /// The native signing keys.
     pub keys: Keys,
+    /// The API keys of programs that ask.
+    pub(crate) known_api_keys: ApiKeys,
     /// The one way to hash passwords.
     pub lane: HashLane,
     /// What is a phone number here.
@@ -107,6 +110,11 @@ impl App {
             let keys = keys.clone();
             move || keys.mark_changed()
         });
+        let known_api_keys = ApiKeys::load(db.clone()).await?;
+        node.on_api_keys_changed({
+            let keys = known_api_keys.clone();
+            move || keys.mark_changed()
+        });
         let derive = |label: &str| {
             (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
         };
@@ -137,6 +145,7 @@ impl App {
             node,
             redis,
             keys,
+            known_api_keys,
             sealing,
             master,
             audit,
@@ -181,7 +190,8 @@ impl App {
     /// Learns all that other nodes committed before this call.
     pub async fn catch_up(&self) -> Result<()> {
         self.node.catch_up().await?;
-        self.keys.settle(self.clock.now()).await
+        self.keys.settle(self.clock.now()).await?;
+        Ok(self.known_api_keys.settle().await?)
     }
 
     /// A token named a key that this node does not know: looks once, however many ask.

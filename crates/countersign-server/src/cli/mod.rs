@@ -1,6 +1,7 @@
 //! The command line. Output is a table, or JSON with `--json`; secrets come from a prompt or
 //! standard input, never from an argument.
 
+mod apikey;
 mod completions;
 mod configuration;
 mod events;
@@ -90,6 +91,9 @@ enum Command {
     /// Look at, rotate and revoke the keys that sign.
     #[command(subcommand)]
     Key(key::Key),
+    /// Make, look at and revoke the keys of programs that ask this server.
+    #[command(subcommand, name = "apikey")]
+    ApiKey(apikey::ApiKey),
     /// Bring the database's schema up to date.
     Migrate(migrate::Migrate),
     /// Move everything from one database to another.
@@ -120,6 +124,7 @@ impl Command {
             Self::Invitation(invitation) => invitation.run(settings).await,
             Self::Session(session) => session.run(settings).await,
             Self::Key(key) => key.run(settings).await,
+            Self::ApiKey(key) => key.run(settings).await,
             Self::Migrate(migrate) => migrate.run(settings).await,
             Self::Move(it) => it.run(settings).await,
             Self::Import(import) => import.run(settings).await,

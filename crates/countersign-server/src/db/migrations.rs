@@ -38,12 +38,13 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("20_imports.sql"),
     migration!("21_outbox.sql"),
     migration!("22_outbox_due.sql"),
-    migration!("23_admins.sql"),
-    migration!("24_admins_found.sql"),
-    migration!("25_passwords_expired.sql"),
-    migration!("26_events_kind.sql"),
-    migration!("27_invitations.sql"),
-    migration!("28_invitations_expiry.sql"),
+    migration!("23_api_keys.sql"),
+    migration!("24_admins.sql"),
+    migration!("25_admins_found.sql"),
+    migration!("26_passwords_expired.sql"),
+    migration!("27_events_kind.sql"),
+    migration!("28_invitations.sql"),
+    migration!("29_invitations_expiry.sql"),
 ];
 
 #[cfg(test)]

@@ -41,8 +41,8 @@ impl FromRequestParts<App> for Admin {
         }
         if !user.is_admin() {
             app.count_refusal(&caller, ("admin_refused", "not_admin"), &user.id).await?;
-            let detail = "This is for admins alone.";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "forbidden", detail));
+            let detail = "This is for users with the role `admin`.";
+            return Err(Problem::new(StatusCode::FORBIDDEN, "role_missing", detail));
         }
         Ok(Self { caller: Caller { actor: Some(user.id), ..caller } })
     }

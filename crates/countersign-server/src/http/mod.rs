@@ -3,6 +3,7 @@
 
 pub mod address;
 pub mod admin;
+pub mod api_key;
 pub mod caller;
 pub mod cookies;
 pub mod csrf;
@@ -18,3 +19,4 @@ pub mod problem;
 pub mod query;
 pub mod router;
 pub mod server;
+pub mod tokens;

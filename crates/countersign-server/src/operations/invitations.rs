@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use futures::FutureExt as _;
@@ -11,6 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::page::{Page, Part};
 use super::{Caller, record::Record};
+use crate::api_keys::digest_of;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, Uninvited};
@@ -36,16 +36,14 @@ pub struct Invite {
     pub life: Duration,
 }
 
-/// What an invitation is found by: the SHA-256 of its token. Of 256 random bits nobody guesses any,
-/// however fast the hash.
+/// What an invitation is found by: the SHA-256 of its token, as for API keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenHash(String);
 
 impl TokenHash {
     /// The hash of what somebody presents.
     pub fn of(token: &str) -> Self {
-        let digest = digest(&SHA256, token.as_bytes());
-        Self(URL_SAFE_NO_PAD.encode(digest))
+        Self(digest_of(token))
     }
 }
 

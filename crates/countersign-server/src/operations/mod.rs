@@ -3,6 +3,7 @@
 
 pub mod accounts;
 mod admins;
+pub mod api_keys;
 pub mod changes;
 pub mod clearance;
 pub mod credentials;

@@ -52,6 +52,22 @@ impl App {
         }
     }
 
+    /// The session of a refresh token that would be taken at `now`, for one who asks and does not use
+    /// it.
+    pub async fn judge_refresh_token(
+        &self,
+        token: RefreshToken,
+        now: Time,
+    ) -> Result<Option<Session>> {
+        let session = session::find(&self.db, &token.session_id.to_string()).await?;
+        Ok(session.filter(|session| {
+            let mut row = session.rotation;
+            row.used = row.used.max(self.uses.highest(token.session_id).unwrap_or(0));
+            session.is_live(now)
+                && decide(row, token.generation, now.0, self.windows()) != Decision::Reuse
+        }))
+    }
+
     fn windows(&self) -> Windows {
         let sessions = &self.config.sessions;
         Windows { reuse_grace: sessions.reuse_grace, unused_successor: sessions.unused_successor }

@@ -178,6 +178,12 @@ pub const TABLES: &[Table] = &[
         ["kid"],
         ["algorithm", "sealed", "published_at", "activates_at", "retires_at", "revoked_at"]
     ),
+    table!(
+        moves,
+        "api_keys",
+        ["id"],
+        ["digest", "name", "rights", "created_at", "expires_at", "revoked_at"]
+    ),
     table!(moves, "counters", ["name"], ["value"]),
     table!(moves, "failures", ["subject"], ["failures", "last_at", "noted_at", "unnoted"]),
     table!(moves, "outbox", ["channel", "user_id"], ["number", "version", "unsure", "due_at"]),

@@ -8,7 +8,7 @@ use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
 pub struct Invitation {
     /// A UUID of version 7.
     pub id: String,
-    /// The SHA-256 of the token, in base64url.
+    /// The SHA-256 of the token, in hexadecimal.
     pub token_hash: String,
     /// Whom it is for, if that is fixed.
     pub invited: Option<Invited>,

@@ -1,6 +1,7 @@
 //! One file a table: its row, its SQL, and the functions over them. Nothing here knows of HTTP.
 
 pub mod admin;
+pub mod api_key;
 pub mod bulk;
 pub mod change;
 pub mod counter;
@@ -26,6 +27,7 @@ use crate::db::Sql;
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     [
         ("admin", admin::STATEMENTS),
+        ("api_key", api_key::STATEMENTS),
         ("bulk", bulk::STATEMENTS),
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),

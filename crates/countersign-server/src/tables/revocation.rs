@@ -107,7 +107,12 @@ sql! {
 /// How long revocations are kept after they stopped to matter, for clocks that were moved.
 pub const KEPT: Duration = Duration::from_hours(24);
 
-/// The revocation of this subject, inside a change.
+/// The revocation of this subject.
+pub async fn find(db: &Db, subject: &Subject) -> Result<Option<Revocation>, DbError> {
+    db.find(FIND, &params![subject.to_string()]).await
+}
+
+/// As [`find`], inside a change.
 pub async fn find_in(tx: &mut Tx<'_>, subject: &Subject) -> Result<Option<Revocation>, DbError> {
     tx.find(FIND, &params![subject.to_string()]).await
 }

@@ -5,6 +5,7 @@
 mod database;
 mod program;
 
+mod apikeys;
 mod commands;
 mod configuration;
 mod endings;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use countersign_server::db::Kind;
 use countersign_server::operations::Caller;
+use countersign_server::tables::api_key::Right;
 use countersign_server::tables::event::{self, Event};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -50,13 +51,15 @@ fn texts<'a>(values: &'a [Value], member: &str) -> Vec<&'a str> {
 
 /// Every route of the API, with an id that nothing has.
 fn routes() -> Vec<(Method, String)> {
-    let list = ["users", "sessions?user=x", "events", "keys", "invitations"];
+    let list = ["users", "sessions?user=x", "events", "keys", "invitations", "apikeys"];
     let list = list.map(|path| (Method::GET, path.to_owned()));
-    let make = ["users", "keys", "invitations"].map(|path| (Method::POST, path.to_owned()));
+    let make =
+        ["users", "keys", "invitations", "apikeys"].map(|path| (Method::POST, path.to_owned()));
     let one = [Method::GET, Method::PATCH, Method::DELETE];
     let one = one.map(|method| (method, format!("users/{NOBODY}")));
     let act = ["logout", "unlock"].map(|act| (Method::POST, format!("users/{NOBODY}/{act}")));
-    let end = ["sessions", "invitations"].map(|what| (Method::DELETE, format!("{what}/{NOBODY}")));
+    let end = ["sessions", "invitations", "apikeys"]
+        .map(|what| (Method::DELETE, format!("{what}/{NOBODY}")));
     let routes = list.into_iter().chain(make).chain(one).chain(act).chain(end);
     routes.map(|(method, path)| (method, format!("/v1/admin/{path}"))).collect()
 }
@@ -81,7 +84,7 @@ on_each_database! {
             let nobody = Answer::of(server.request(method.clone(), &path)).await;
             assert_eq!(nobody.code(), (401, "token_missing".into()), "{method} {path}");
             let refused = server.send(method.clone(), &path, &user.access, Value::Null).await;
-            assert_eq!(refused.code(), (403, "forbidden".into()), "{method} {path}");
+            assert_eq!(refused.code(), (403, "role_missing".into()), "{method} {path}");
         }
         let there = format!("/v1/admin/users/{}", stranger.user_id);
         assert_eq!(server.get(&there, &user.access).await.status, 403);
@@ -114,6 +117,7 @@ on_each_database! {
                 (Method::POST, format!("users/{id}/unlock")),
                 (Method::DELETE, format!("sessions/{id}")),
                 (Method::DELETE, format!("invitations/{id}")),
+                (Method::DELETE, format!("apikeys/{id}")),
             ] {
                 let path = format!("/v1/admin/{path}");
                 let body = if method == Method::PATCH { json!({ "name": "x" }) } else { Value::Null };
@@ -144,7 +148,7 @@ on_each_database! {
         assert_eq!(refused.code(), (401, "invalid_token".into()));
         let again = server.refresh(&third).await;
         let refused = server.get("/v1/admin/users", &again.access).await;
-        assert_eq!(refused.code(), (403, "forbidden".into()));
+        assert_eq!(refused.code(), (403, "role_missing".into()));
         assert_eq!(server.get("/v1/admin/users", &first.access).await.status, 200);
     }
 
@@ -367,6 +371,42 @@ on_each_database! {
         let rotated = all(&server, &admin, "/v1/admin/events?kind=key_rotated", "events").await;
         assert_eq!(rotated[0]["actor"], admin.user_id.as_str());
         assert_eq!(server.get("/v1/me", &server.log_in("root").await.access).await.status, 200);
+    }
+
+    async fn api_keys_are_made_shown_once_and_revoked(server: TestApp) {
+        let admin = admin(&server, "root").await;
+        let make = async |body: Value| {
+            server.send(Method::POST, "/v1/admin/apikeys", &admin.access, body).await
+        };
+        let made = make(json!({ "name": "shop", "rights": ["introspect"], "expires_in": 60 })).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        let made = made.json();
+        let (id, key) = (made["id"].as_str().expect("an id"), made["key"].as_str().expect("a key"));
+        let listed = server.get("/v1/admin/apikeys", &admin.access).await;
+        assert!(!listed.text.contains(key), "{}", listed.text);
+        assert_eq!(listed.json()["api_keys"][0]["id"], id);
+        for (body, field) in [
+            (json!({ "name": "x", "rights": [] }), "rights"),
+            (json!({ "name": "", "rights": ["revoke"] }), "name"),
+            (json!({ "name": "x", "rights": ["revoke"], "expires_in": 0 }), "expires_at"),
+        ] {
+            let refused = make(body.clone()).await;
+            assert_eq!(refused.code(), (400, "invalid_field".into()), "{body}");
+            assert_eq!(refused.json()["field"], field, "{body}");
+        }
+        let good = async || server.app.check_api_key(key, Right::Introspect, server.app.clock.now()).await;
+        assert!(good().await.is_ok());
+        let path = format!("/v1/admin/apikeys/{id}");
+        let revoked = server.send(Method::DELETE, &path, &admin.access, Value::Null).await;
+        assert_eq!(revoked.status, 204);
+        assert!(good().await.is_err());
+        let again = server.send(Method::DELETE, &path, &admin.access, Value::Null).await;
+        assert_eq!(again.code(), (404, "not_found".into()));
+        for kind in ["apikey_created", "apikey_revoked"] {
+            let path = format!("/v1/admin/events?kind={kind}");
+            let events = all(&server, &admin, &path, "events").await;
+            assert_eq!((events.len(), &events[0]["actor"]), (1, &json!(admin.user_id)));
+        }
     }
 
     async fn who_must_change_the_password_can_do_nothing_else_with_it(server: TestApp) {

@@ -2,7 +2,9 @@
 
 pub mod admin;
 pub mod answer;
+pub mod forward_auth;
 pub mod health;
+pub mod introspect;
 pub mod jwks;
 pub mod login;
 pub mod logout;
@@ -12,5 +14,7 @@ pub mod password;
 pub mod refresh;
 pub mod register;
 pub mod replace_password;
+pub mod revoke;
 pub mod session_view;
 pub mod sessions;
+pub mod token_form;

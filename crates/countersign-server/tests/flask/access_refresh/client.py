@@ -48,6 +48,7 @@ def log_out(client, step, kind, token):
 def expire(client, state):
     """While tokens live for a second only."""
     state["expired"] = register(client, "erin")
+    kit.wait_until_expired(state["expired"]["refresh_token"])
 
 
 def prepare(client, state):

@@ -36,6 +36,7 @@ def log_out(client, step, token):
 def expire(client, state):
     """While tokens live for a second only."""
     state["expired"] = register(client, "erin")
+    kit.wait_until_expired(state["expired"])
 
 
 def prepare(client, state):

@@ -37,6 +37,7 @@ def users(client, step, authorization):
 def expire(client, state):
     """While tokens live for a second only."""
     state["expired"] = log_in(client, "erin", "erin logs in")
+    kit.wait_until_expired(state["expired"])
 
 
 def prepare(client, state):

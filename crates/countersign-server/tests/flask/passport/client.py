@@ -43,6 +43,7 @@ def expire(client, state):
     """While tokens live for a second only."""
     register(client, "erin")
     state["expired"] = log_in(client, "erin", "erin logs in")
+    kit.wait_until_expired(state["expired"])
 
 
 def prepare(client, state):

@@ -118,6 +118,12 @@ def wait_for_another_second():
     time.sleep(1.1)
 
 
+def wait_until_expired(token):
+    """Until the libraries, which compare whole seconds, refuse the token."""
+    expires_at = decode(token.split(".")[1])["exp"]
+    time.sleep(max(0, int(expires_at) + 1.1 - time.time()))
+
+
 def run(phases):
     """`client.py PHASE BASE STATE`: each phase gets the client and what earlier ones left behind."""
     phase, base, path = sys.argv[1:]

@@ -35,6 +35,7 @@ def expire(client, state):
     """While tokens live for a second only."""
     sign_up(client, "erin")
     state["expired"] = log_in(client, "erin")
+    kit.wait_until_expired(state["expired"])
 
 
 def prepare(client, state):

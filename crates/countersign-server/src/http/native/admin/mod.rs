@@ -1,5 +1,7 @@
 //! The administration API, for users with the role `admin`: one file an endpoint.
 
+pub mod api_key;
+pub mod api_keys;
 pub mod entry;
 pub mod events;
 pub mod invitation;
