@@ -46,6 +46,15 @@ pub enum Error {
     /// Nobody may register here.
     #[error("registration is closed")]
     RegistrationClosed,
+    /// Whoever registers here needs an invitation that is good.
+    #[error("no invitation that is good: {}", .0.as_str())]
+    Invitation(#[from] Uninvited),
+    /// The password is right, and must be changed before anybody logs in with it.
+    #[error("the password must be changed first")]
+    PasswordChangeRequired,
+    /// Nobody would be left who may administer.
+    #[error("nobody else may administer")]
+    LastAdmin,
     /// There is no such thing, or it is not yours.
     #[error("there is no such {0}")]
     NotFound(&'static str),
@@ -76,6 +85,38 @@ pub enum Half {
     Identifier,
     /// Somebody has it, with another password or with none.
     Password,
+}
+
+/// Why somebody cannot register with an invitation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{}", self.as_str())]
+pub enum Uninvited {
+    /// There is none.
+    Missing,
+    /// It is none of ours, or long over.
+    Unknown,
+    /// Somebody registered with it.
+    Used,
+    /// It was withdrawn.
+    Revoked,
+    /// It came too late.
+    Expired,
+    /// It is for another identifier.
+    Identifier,
+}
+
+impl Uninvited {
+    /// The word that stands for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Unknown => "unknown",
+            Self::Used => "used",
+            Self::Revoked => "revoked",
+            Self::Expired => "expired",
+            Self::Identifier => "identifier",
+        }
+    }
 }
 
 /// Why a token is not good.

@@ -5,11 +5,11 @@ use std::time::Duration;
 use clap::Subcommand;
 use humantime_serde::re::humantime;
 use secrecy::ExposeSecret as _;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::output::{escape, table, time, values};
 use super::{Failure, Settings};
-use crate::clock::Time;
+use crate::http::native::admin::api_keys::{ApiKeyAnswer, Created};
 use crate::tables::api_key::{ApiKeyRow, Right};
 
 #[derive(Subcommand)]
@@ -54,37 +54,24 @@ async fn create(
             Ok(app.create_api_key(caller, name, rights, expires_at).await?)
         })
         .await?;
-    let key = key.expose_secret();
-    let mut shown = view(&row);
-    shown["key"] = json!(key);
+    let shown = Created::of(row.clone(), &key);
     settings.print(&shown, || {
         values(vec![
             ("id", row.id.clone()),
             ("name", row.name.clone()),
             ("rights", words(&row)),
             ("expires", time(row.expires_at)),
-            ("key", key.to_owned()),
+            ("key", key.expose_secret().to_owned()),
         ])
     })
 }
 
 async fn list(settings: &Settings) -> Result<(), Failure> {
     let keys = settings.with_app(async |app, _| Ok(app.api_keys().await?)).await?;
-    let views: Vec<Value> = keys.iter().map(view).collect();
+    let views: Vec<_> = keys.iter().cloned().map(ApiKeyAnswer::from).collect();
     settings.print(&json!({ "api_keys": views }), || {
         let header = ["id", "name", "rights", "created", "expires", "revoked"];
         table(header, keys.iter().map(row).collect())
-    })
-}
-
-fn view(key: &ApiKeyRow) -> Value {
-    json!({
-        "id": key.id,
-        "name": key.name,
-        "rights": key.rights,
-        "created_at": key.created_at.to_rfc3339(),
-        "expires_at": key.expires_at.map(Time::to_rfc3339),
-        "revoked_at": key.revoked_at.map(Time::to_rfc3339),
     })
 }
 

@@ -1,11 +1,12 @@
 //! `countersign key`
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::output::{escape, table, time};
 use super::{Failure, Settings};
 use crate::clock::Time;
+use crate::http::native::admin::keys::KeyAnswer;
 use crate::tables::signing_key::SigningKeyRow;
 
 #[derive(Subcommand)]
@@ -35,22 +36,10 @@ impl Key {
 async fn list(settings: &Settings) -> Result<(), Failure> {
     let (keys, now) =
         settings.with_app(async |app, caller| Ok((app.signing_keys().await?, caller.now))).await?;
-    let views: Vec<Value> = keys.iter().map(|key| view(&keys, key, now)).collect();
+    let views: Vec<_> = keys.iter().map(|key| KeyAnswer::of(&keys, key, now)).collect();
     settings.print(&json!({ "keys": views }), || {
         let header = ["kid", "algorithm", "state", "published", "signs from", "retires", "revoked"];
         table(header, keys.iter().map(|key| row(&keys, key, now)).collect())
-    })
-}
-
-fn view(keys: &[SigningKeyRow], key: &SigningKeyRow, now: Time) -> Value {
-    json!({
-        "kid": key.kid,
-        "algorithm": key.algorithm,
-        "state": key.state(keys, now).to_string(),
-        "published_at": key.published_at.to_rfc3339(),
-        "activates_at": key.activates_at.to_rfc3339(),
-        "retires_at": key.retires_at.map(Time::to_rfc3339),
-        "revoked_at": key.revoked_at.map(Time::to_rfc3339),
     })
 }
 

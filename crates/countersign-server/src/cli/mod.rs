@@ -6,6 +6,7 @@ mod completions;
 mod configuration;
 mod events;
 mod import;
+mod invitation;
 mod key;
 mod logging;
 mod migrate;
@@ -83,6 +84,9 @@ enum Command {
     /// Make, look at and change users.
     #[command(subcommand)]
     User(user::User),
+    /// Invite people to register.
+    #[command(subcommand)]
+    Invitation(invitation::Invitation),
     /// Look at and end sessions.
     #[command(subcommand)]
     Session(session::Session),
@@ -119,6 +123,7 @@ impl Command {
         match self {
             Self::Serve(serve) => serve.run(settings).await,
             Self::User(user) => user.run(settings).await,
+            Self::Invitation(invitation) => invitation.run(settings).await,
             Self::Session(session) => session.run(settings).await,
             Self::Key(key) => key.run(settings).await,
             Self::ApiKey(key) => key.run(settings).await,

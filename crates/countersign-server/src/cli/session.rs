@@ -1,10 +1,11 @@
 //! `countersign session`
 
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::output::{escape, or_none, table};
 use super::{Failure, Settings};
+use crate::http::native::session_view::SessionView;
 use crate::tables::session;
 
 #[derive(Subcommand)]
@@ -25,30 +26,17 @@ impl Session {
 }
 
 async fn list(settings: &Settings, name: &str) -> Result<(), Failure> {
-    let sessions = settings
+    let (sessions, now) = settings
         .with_app(async |app, caller| {
             let user = app.find_user(name).await?;
-            Ok(app.sessions_of(&user.id, caller).await?)
+            Ok((app.sessions_of(&user.id, caller).await?, caller.now))
         })
         .await?;
-    let views: Vec<Value> = sessions.iter().map(view).collect();
+    let view = |session: &session::Session| SessionView::of(session.clone(), now);
+    let views: Vec<_> = sessions.iter().map(view).collect();
     settings.print(&json!({ "sessions": views }), || {
         let header = ["id", "channel", "started", "last seen", "expires", "address", "agent"];
         table(header, sessions.into_iter().map(row).collect())
-    })
-}
-
-fn view(session: &session::Session) -> Value {
-    json!({
-        "id": session.id,
-        "user_id": session.user_id,
-        "channel": session.channel,
-        "started_at": session.started_at.to_rfc3339(),
-        "last_seen_at": session.last_seen_at.to_rfc3339(),
-        "expires_at": session.over_at().to_rfc3339(),
-        "address": session.address,
-        "agent": session.agent,
-        "device": session.device,
     })
 }
 

@@ -1,6 +1,7 @@
 //! `countersign user`
 
 use clap::{Args, Subcommand};
+use countersign::EndReason;
 use serde::Serialize;
 use serde_json::json;
 
@@ -12,6 +13,7 @@ use crate::http::native::answer::UserAnswer;
 use crate::identifier::{DisplayName, Identifier, Kind, Shapes};
 use crate::operations::accounts::Profile;
 use crate::operations::credentials::Presented;
+use crate::operations::page::Page;
 use crate::operations::register::Registration;
 use crate::operations::roles::parse_roles;
 use crate::tables::identifier::StoredIdentifier;
@@ -39,6 +41,10 @@ pub(super) enum User {
         #[arg(long)]
         yes: bool,
     },
+    /// End all sessions of a user.
+    Logout { user: String },
+    /// Let nobody log in with the user's password before it is changed, and end all sessions.
+    ExpirePassword { user: String },
     /// Set a password, which comes from a prompt or from standard input, and end all sessions.
     Password { user: String },
     /// Replace the roles of a user; their access tokens are refreshed at the next use.
@@ -74,25 +80,28 @@ pub(super) struct Create {
 /// What the user is found by; at least one.
 #[derive(Args)]
 #[group(required = true, multiple = true)]
-struct Identifiers {
+pub(super) struct Identifiers {
     #[arg(long)]
-    email: Option<String>,
+    pub(super) email: Option<String>,
     /// One with an `@` is an e-mail address, as everywhere.
     #[arg(long)]
-    username: Option<String>,
+    pub(super) username: Option<String>,
     /// In international form: +15550100.
     #[arg(long)]
-    phone: Option<String>,
+    pub(super) phone: Option<String>,
 }
 
 #[derive(Args)]
 pub(super) struct List {
     /// How many at most.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(i64).range(1..=10_000))]
-    limit: i64,
+    #[arg(long, default_value_t = 100, value_parser = limit)]
+    limit: usize,
     /// Begin after the user with this id: the last one of the list before.
-    #[arg(long, value_name = "ID", default_value = "")]
-    after: String,
+    #[arg(long, value_name = "ID", conflicts_with = "query")]
+    after: Option<String>,
+    /// Only those who have an identifier that begins so, in the order of these.
+    #[arg(long, value_name = "PREFIX")]
+    query: Option<String>,
 }
 
 impl User {
@@ -105,6 +114,8 @@ impl User {
             Self::Enable { user } => enable(settings, &user).await,
             Self::Unlock { user } => unlock(settings, &user).await,
             Self::Delete { user, yes } => delete(settings, &user, yes).await,
+            Self::Logout { user } => log_out(settings, &user).await,
+            Self::ExpirePassword { user } => expire_password(settings, &user).await,
             Self::Password { user } => password(settings, &user).await,
             Self::Roles { user, roles, none: _ } => set_roles(settings, &user, roles).await,
         }
@@ -134,13 +145,13 @@ impl Create {
             identifiers: identifiers.parse(shapes)?,
             name: name.map(|name| display_name(&name)).transpose()?,
             roles: parse_roles(roles)?,
-            password: prompt::new_password()?,
+            ..Registration::of(Vec::new(), prompt::new_password()?)
         })
     }
 }
 
 impl Identifiers {
-    fn parse(self, shapes: Shapes) -> Result<Vec<Identifier>, Error> {
+    pub(super) fn parse(self, shapes: Shapes) -> Result<Vec<Identifier>, Error> {
         let given =
             [(Kind::Email, self.email), (Kind::Username, self.username), (Kind::Phone, self.phone)];
         let parse = |(kind, value): (Kind, String)| {
@@ -159,15 +170,18 @@ fn display_name(name: &str) -> Result<String, Failure> {
     name.map(String::from).map_err(|invalid| Failure::Failed(format!("name: {invalid}")))
 }
 
+pub(super) fn limit(text: &str) -> Result<usize, String> {
+    let limit = text.parse().ok().filter(|limit| (1..=10_000).contains(limit));
+    limit.ok_or_else(|| "a number from 1 to 10000 is wanted".to_owned())
+}
+
 impl List {
     async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let profiles = settings
             .with_app(async |app, _| {
-                let mut profiles = Vec::new();
-                for user in user::list_after(&app.db, &self.after, self.limit).await? {
-                    profiles.push(app.profile(user).await?);
-                }
-                Ok(profiles)
+                let page = Page { after: self.after, limit: self.limit };
+                let part = app.users(self.query.as_deref(), &page).await?;
+                Ok(part.items.into_iter().map(|entry| entry.profile).collect::<Vec<_>>())
             })
             .await?;
         let users: Vec<_> = profiles.iter().cloned().map(UserAnswer::from).collect();
@@ -281,6 +295,24 @@ async fn delete(settings: &Settings, name: &str, yes: bool) -> Result<(), Failur
         Ok(Done { changed: true, id })
     });
     done.await?.print(settings, "deleted, sessions ended", "")
+}
+
+async fn log_out(settings: &Settings, name: &str) -> Result<(), Failure> {
+    let done = settings.with_app(async |app, caller| {
+        let id = app.find_user(name).await?.id;
+        app.log_out_everywhere(caller, &id, None, EndReason::Admin).await?;
+        Ok(Done { changed: true, id })
+    });
+    done.await?.print(settings, "sessions ended", "")
+}
+
+async fn expire_password(settings: &Settings, name: &str) -> Result<(), Failure> {
+    let done = settings.with_app(async |app, caller| {
+        let id = app.find_user(name).await?.id;
+        Ok(Done { changed: app.expire_password(caller, &id).await?, id })
+    });
+    let done = done.await?;
+    done.print(settings, "must change the password, sessions ended", "had to change it already")
 }
 
 async fn password(settings: &Settings, name: &str) -> Result<(), Failure> {

@@ -276,7 +276,6 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("http", "max_connections = 0"),
         ("http", "max_streams = 0"),
         ("audit", "file = \"..\""),
-        ("registration", "mode = \"invite\""),
     ] {
         let key = setting.split(' ').next().expect("a key");
         refused(&format!("[{section}]\n{setting}"), &format!("{section}.{key}"));

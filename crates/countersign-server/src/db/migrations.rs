@@ -43,6 +43,12 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("25_event_seals.sql"),
     migration!("26_events_seal.sql"),
     migration!("27_events_by_seal.sql"),
+    migration!("28_admins.sql"),
+    migration!("29_admins_found.sql"),
+    migration!("30_passwords_expired.sql"),
+    migration!("31_events_kind.sql"),
+    migration!("32_invitations.sql"),
+    migration!("33_invitations_expiry.sql"),
 ];
 
 #[cfg(test)]

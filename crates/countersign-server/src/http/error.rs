@@ -3,7 +3,7 @@
 use http::StatusCode;
 
 use super::problem::Problem;
-use crate::error::{Error, Refusal};
+use crate::error::{Error, Refusal, Uninvited};
 
 /// What every token that does not verify is answered, whatever is wrong with it.
 const INVALID_TOKEN: &str = "The token is not valid.";
@@ -37,6 +37,25 @@ impl From<Error> for Problem {
                 let detail = "Nobody can register here.";
                 Self::new(StatusCode::FORBIDDEN, "registration_closed", detail)
             }
+            Error::Invitation(Uninvited::Missing) => {
+                let detail = "Whoever registers here needs an invitation.";
+                Self::new(StatusCode::FORBIDDEN, "invitation_required", detail)
+            }
+            Error::Invitation(uninvited) => {
+                let detail = "Nobody can register with this invitation.";
+                Self::new(StatusCode::FORBIDDEN, "invitation_invalid", detail)
+                    .reason(uninvited.as_str())
+            }
+            Error::PasswordChangeRequired => Self::new(
+                StatusCode::FORBIDDEN,
+                "password_change_required",
+                "The password must be changed first: POST /v1/password.",
+            ),
+            Error::LastAdmin => Self::new(
+                StatusCode::CONFLICT,
+                "last_admin",
+                "Nobody else may administer. Make another admin first.",
+            ),
             Error::NotFound(what) => {
                 let detail = format!("There is no such {what}.");
                 Self::new(StatusCode::NOT_FOUND, "not_found", detail)

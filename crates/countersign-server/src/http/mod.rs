@@ -2,6 +2,7 @@
 //! here and nowhere else.
 
 pub mod address;
+pub mod admin;
 pub mod api_key;
 pub mod caller;
 pub mod cookies;
@@ -13,7 +14,9 @@ pub mod identity;
 pub mod json;
 pub mod layers;
 pub mod native;
+pub mod path;
 pub mod problem;
+pub mod query;
 pub mod router;
 pub mod server;
 pub mod tokens;

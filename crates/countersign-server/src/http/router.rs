@@ -8,9 +8,12 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::dialects::{self, MountError};
 use super::layers::{Surroundings, surround, with_fallbacks};
+use super::native::admin::{
+    self, api_key, api_keys, events, invitation, invitations, keys, session, unlock, user, users,
+};
 use super::native::{
     forward_auth, health, introspect, jwks, login, logout, me, metadata, password, refresh,
-    register, revocations, revoke, sessions,
+    register, replace_password, revocations, revoke, sessions,
 };
 use super::tokens::Tokens;
 use crate::app::App;
@@ -58,11 +61,37 @@ fn native() -> Vec<Route<App>> {
         Route::new(M::GET, "/v1/sessions", get(sessions::get)),
         Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
         Route::new(M::GET, "/v1/revocations", get(revocations::get)),
+        Route::new(M::POST, "/v1/password", post(replace_password::post)),
         Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
         Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
         Route::new(M::GET, "/forward-auth", get(forward_auth::get)),
         Route::new(M::GET, "/healthz", get(health::live)),
         Route::new(M::GET, "/readyz", get(health::ready)),
+    ]
+}
+
+/// The administration API.
+fn administration() -> Vec<Route<App>> {
+    use Method as M;
+    vec![
+        Route::new(M::GET, "/v1/admin/users", get(users::get)),
+        Route::new(M::POST, "/v1/admin/users", post(users::post)),
+        Route::new(M::GET, "/v1/admin/users/{id}", get(user::get)),
+        Route::new(M::PATCH, "/v1/admin/users/{id}", patch(user::patch)),
+        Route::new(M::DELETE, "/v1/admin/users/{id}", delete(user::delete)),
+        Route::new(M::POST, "/v1/admin/users/{id}/logout", post(admin::logout::post)),
+        Route::new(M::POST, "/v1/admin/users/{id}/unlock", post(unlock::post)),
+        Route::new(M::GET, "/v1/admin/sessions", get(admin::sessions::get)),
+        Route::new(M::DELETE, "/v1/admin/sessions/{id}", delete(session::delete)),
+        Route::new(M::GET, "/v1/admin/events", get(events::get)),
+        Route::new(M::GET, "/v1/admin/keys", get(keys::get)),
+        Route::new(M::POST, "/v1/admin/keys", post(keys::post)),
+        Route::new(M::GET, "/v1/admin/invitations", get(invitations::get)),
+        Route::new(M::POST, "/v1/admin/invitations", post(invitations::post)),
+        Route::new(M::DELETE, "/v1/admin/invitations/{id}", delete(invitation::delete)),
+        Route::new(M::GET, "/v1/admin/apikeys", get(api_keys::get)),
+        Route::new(M::POST, "/v1/admin/apikeys", post(api_keys::post)),
+        Route::new(M::DELETE, "/v1/admin/apikeys/{id}", delete(api_key::delete)),
     ]
 }
 
@@ -82,7 +111,7 @@ pub fn router(app: &App) -> Result<Router, MountError> {
     let dialects = dialects::mount(app)?;
     let tokens = Tokens::new(app.clone(), dialects.iter().map(|dialect| dialect.state.clone()));
     let about_tokens = about_tokens().into_iter().map(|route| route.with_state(&tokens));
-    let native = native().into_iter().map(|route| route.with_state(app));
+    let native = native().into_iter().chain(administration()).map(|route| route.with_state(app));
     let native: Vec<Route<()>> = native.chain(about_tokens).collect();
     check_conflicts(&native, &dialects)?;
     app.mirrors.serve(dialects::mirror::served(&dialects));

@@ -8,6 +8,7 @@
 mod email;
 mod name;
 mod phone;
+mod prefix;
 mod shapes;
 pub(crate) mod text;
 mod username;
@@ -18,6 +19,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 pub use name::{DisplayName, InvalidName};
+pub use prefix::prefix_key;
 pub use shapes::Shapes;
 
 /// What an identifier is.

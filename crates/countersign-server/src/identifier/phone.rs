@@ -8,12 +8,16 @@ use super::InvalidIdentifier::{self, MobileShape, PhoneShape};
 /// A trunk prefix, `+44 (0)20 …`, is refused: it is not part of the number.
 pub(super) fn e164(value: &str) -> Result<String, InvalidIdentifier> {
     let written = value.strip_prefix('+').ok_or(PhoneShape)?;
-    let is_separator = |c: char| matches!(c, ' ' | '-' | '.' | '(' | ')');
-    let digits: String = written.chars().filter(|&c| !is_separator(c)).collect();
+    let digits = without_separators(written);
     let is_number = (8..=15).contains(&digits.len())
         && digits.bytes().all(|digit| digit.is_ascii_digit())
         && !digits.starts_with('0');
     if is_number && !written.contains("(0)") { Ok(format!("+{digits}")) } else { Err(PhoneShape) }
+}
+
+/// The number without what may stand between its digits.
+pub(super) fn without_separators(written: &str) -> String {
+    written.chars().filter(|c| !matches!(c, ' ' | '-' | '.' | '(' | ')')).collect()
 }
 
 /// The E.164 form of a mobile number of mainland China, `^1[3-9]\d{9}$`.

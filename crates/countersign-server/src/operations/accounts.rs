@@ -1,19 +1,19 @@
-//! What becomes of an account: read, renamed, disabled, enabled, unlocked, given roles, deleted.
+//! What becomes of an account: found, changed, unlocked, deleted.
 
 use countersign::EndReason;
 use futures::FutureExt as _;
 
+use super::changes::{self, Changes, Rename};
 use super::credentials::Presented;
-use super::{Caller, record::Record};
+use super::{Caller, admins, record::Record};
 use crate::app::App;
 use crate::db::{DbError, Tx};
 use crate::error::{Error, Result};
 use crate::identifier::Identifier;
 use crate::password::Password;
 use crate::tables::identifier::{self, StoredIdentifier};
-use crate::tables::revocation::Subject;
 use crate::tables::user::{self, User};
-use crate::tables::{import, password, session};
+use crate::tables::{import, password};
 
 /// A user with what they are found by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,19 +82,8 @@ impl App {
         user_id: &str,
         name: Option<String>,
     ) -> Result<User> {
-        let job = (caller.clone(), user_id.to_owned(), name);
-        self.write("rename", job, |tx, app, job| {
-            async move {
-                let (caller, user_id, name) = &*job;
-                if !user::rename(tx, user_id, name.as_deref()).await? {
-                    return Err(Error::NotFound("user"));
-                }
-                app.record(tx, caller, Record::of("user_renamed").user(user_id)).await?;
-                user::find_in(tx, user_id).await?.ok_or(Error::NotFound("user"))
-            }
-            .boxed()
-        })
-        .await
+        self.change_user(caller, user_id, Changes { name: Rename::To(name), ..Changes::default() })
+            .await
     }
 
     /// Disables a user: nobody logs in to the account, and all its sessions end. False where it
@@ -103,21 +92,7 @@ impl App {
         let job = (caller.clone(), user_id.to_owned());
         let disabled = self
             .write("disable", job, |tx, app, job| {
-                async move {
-                    let (caller, user_id) = &*job;
-                    if !user::bump_epoch(tx, user_id).await? {
-                        return Err(Error::NotFound("user"));
-                    }
-                    if !user::disable(tx, user_id, caller.now).await? {
-                        return Ok(false);
-                    }
-                    let ended = app.end_sessions(tx, caller, user_id, (None, EndReason::Disabled));
-                    let ended = ended.await?;
-                    let record = Record::of("user_disabled").user(user_id).times(ended);
-                    app.record(tx, caller, record).await?;
-                    Ok(true)
-                }
-                .boxed()
+                async move { changes::disable(tx, &app, (&job.0, &job.1)).await }.boxed()
             })
             .await?;
         self.copied(user_id).await;
@@ -128,17 +103,22 @@ impl App {
     pub async fn enable(&self, caller: &Caller, user_id: &str) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned());
         self.write("enable", job, |tx, app, job| {
-            async move {
-                let (caller, user_id) = &*job;
-                let enabled = user::enable(tx, user_id).await?;
-                if enabled {
-                    app.record(tx, caller, Record::of("user_enabled").user(user_id)).await?;
-                }
-                Ok(enabled)
-            }
-            .boxed()
+            async move { changes::enable(tx, &app, (&job.0, &job.1)).await }.boxed()
         })
         .await
+    }
+
+    /// Lets nobody log in with the user's password before it is changed, and ends all sessions.
+    /// False where it was so already.
+    pub async fn expire_password(&self, caller: &Caller, user_id: &str) -> Result<bool> {
+        let job = (caller.clone(), user_id.to_owned());
+        let expired = self
+            .write("expire_password", job, |tx, app, job| {
+                async move { changes::expire_password(tx, &app, (&job.0, &job.1)).await }.boxed()
+            })
+            .await?;
+        self.copied(user_id).await;
+        Ok(expired)
     }
 
     /// Forgets the failures that keep a user from logging in; false where there were none.
@@ -175,23 +155,8 @@ impl App {
         user_id: &str,
         roles: Vec<String>,
     ) -> Result<User> {
-        let job = (caller.clone(), user_id.to_owned(), roles);
-        self.write("set_roles", job, |tx, app, job| {
-            async move {
-                let (caller, user_id, roles) = &*job;
-                if !user::set_roles(tx, user_id, roles).await? {
-                    return Err(Error::NotFound("user"));
-                }
-                for session in session::live_of_user_in(tx, user_id, caller.now).await? {
-                    let stale = Subject::Generations(session.id, session.rotation.current);
-                    app.revoke(tx, caller, stale, EndReason::ClaimsChanged).await?;
-                }
-                app.record(tx, caller, Record::of("roles_changed").user(user_id)).await?;
-                user::find_in(tx, user_id).await?.ok_or(Error::NotFound("user"))
-            }
-            .boxed()
-        })
-        .await
+        let changes = Changes { roles: Some(roles), ..Changes::default() };
+        self.change_user(caller, user_id, changes).await
     }
 
     /// Deletes the account of a user who proves to be them.
@@ -225,6 +190,7 @@ pub(super) async fn delete(
         return Err(Error::NotFound("user"));
     }
     let ended = app.end_sessions(tx, caller, user_id, (None, EndReason::Deleted)).await?;
+    admins::dismiss(tx, caller, user_id).await?;
     identifier::delete_of_user(tx, user_id).await?;
     password::delete_of_user(tx, user_id).await?;
     import::delete_of_user(tx, user_id).await?;

@@ -23,6 +23,8 @@ pub struct Proof {
     pub attempt: Attempt,
     tried: Tried,
     upgrade: bool,
+    /// Whether the password must be changed before anybody logs in with it.
+    pub expired: bool,
     /// The password as it was typed, where it is known to be the user's to the last octet and
     /// there is no [`CLIENT_SHA256`] of it.
     typed: Option<Password>,
@@ -97,7 +99,8 @@ impl App {
             (Verdict::Right { upgrade, whole }, Some(user)) if user.is_active() => {
                 let lacks = presented == Presented::Typed && find(&stored, CLIENT_SHA256).is_none();
                 let typed = (whole && lacks).then_some(password);
-                return Ok(Proof { attempt, tried, upgrade, typed });
+                let expired = stored.iter().any(|stored| stored.expired_at.is_some());
+                return Ok(Proof { attempt, tried, upgrade, expired, typed });
             }
             (Verdict::Right { .. }, _) => "disabled",
             (Verdict::Wrong, None) => "unknown_user",

@@ -50,25 +50,46 @@ impl App {
     ///
     /// An identifier that nobody can have, an unknown one, a wrong password, a disabled user and a
     /// user without a password are refused alike, after the same work; only the error's
-    /// [`Half`] differs.
+    /// [`Half`] differs. Whoever proves to be the user may have to change the password first:
+    /// [`Error::PasswordChangeRequired`].
     pub async fn prove_login(
         &self,
         caller: &Caller,
         LogIn { identifier, password, presented, device }: LogIn,
     ) -> Result<Proven> {
-        // What is no identifier is nobody's: it takes the way of an unknown one.
-        let (account, user) = match self.find_by_text(&identifier).await? {
-            Some(found) => found,
-            None => (format!("\0{identifier}"), None),
-        };
+        let (account, user) = self.find_account(&identifier).await?;
         // What is no password is nobody's, whoever the user is.
         let password =
             Password::parse(password).map_err(|_| Error::invalid_credentials(user.as_ref()))?;
         let presented = (presented, password);
         let proof = self.prove(caller, "login", (&account, user.as_ref()), presented).await?;
-        let renewal = self.renew(caller, &proof).await?;
         let user = user.ok_or(Error::InvalidCredentials(Half::Identifier))?;
+        if proof.expired {
+            self.refuse_expired(caller, &user).await?;
+        }
+        let renewal = self.renew(caller, &proof).await?;
         Ok(Proven { user, device, proof: (proof, renewal) })
+    }
+
+    /// What failures of a login with this identifier are counted under, and whose it is. What is no
+    /// identifier is nobody's: it takes the way of an unknown one.
+    pub(super) async fn find_account(&self, identifier: &str) -> Result<(String, Option<User>)> {
+        let found = self.find_by_text(identifier).await?;
+        Ok(found.unwrap_or_else(|| (format!("\0{identifier}"), None)))
+    }
+
+    /// Tells whoever knows the password, and nobody else, that it must be changed first.
+    async fn refuse_expired(&self, caller: &Caller, user: &User) -> Result<()> {
+        let job = (caller.clone(), user.id.clone());
+        self.write("refuse_expired", job, |tx, app, job| {
+            async move {
+                let record = Record::refused("login", "password_change_required");
+                Ok(app.record(tx, &job.0, record.user(&job.1)).await?)
+            }
+            .boxed()
+        })
+        .await?;
+        Err(Error::PasswordChangeRequired)
     }
 
     /// Begins the session of a user who has proved to be that.

@@ -2,10 +2,15 @@
 //! is known here.
 
 pub mod accounts;
+mod admins;
 pub mod api_keys;
+pub mod changes;
 pub mod clearance;
 pub mod credentials;
+pub mod directory;
+pub mod events;
 pub mod import;
+pub mod invitations;
 pub mod keys;
 pub mod lasting;
 pub mod legacy;
@@ -13,6 +18,7 @@ pub mod log_in;
 pub mod log_out;
 pub mod mirror;
 pub mod moving;
+pub mod page;
 pub mod password;
 pub mod purge;
 pub mod record;
@@ -34,6 +40,9 @@ use crate::clock::Time;
 /// The longest text that a client may call itself.
 pub const AGENT_LENGTH: usize = 400;
 
+/// What a command of the operator's is called as an actor. No user has such an id.
+const COMMAND: &str = "command";
+
 /// Who asks, from where, and when: read once, where a request or a command begins.
 #[derive(Clone, Debug)]
 pub struct Caller {
@@ -52,7 +61,17 @@ pub struct Caller {
 impl Caller {
     /// A command of the operator's.
     pub fn command(now: Time) -> Self {
-        Self { now, address: None, agent: None, actor: Some("command".to_owned()), action: None }
+        Self { actor: Some(COMMAND.to_owned()), ..Self::nobody(now) }
+    }
+
+    /// Whether it is one.
+    pub(crate) fn is_command(&self) -> bool {
+        self.actor.as_deref() == Some(COMMAND)
+    }
+
+    /// What happens because its time has come.
+    pub fn nobody(now: Time) -> Self {
+        Self { now, address: None, agent: None, actor: None, action: None }
     }
 
     /// What a server does by itself.

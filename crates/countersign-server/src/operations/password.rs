@@ -9,7 +9,7 @@ use super::credentials::{Presented, Proof};
 use super::{Caller, record::Record};
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::{Error, Half, Result};
 use crate::password::{Password, Policy};
 use crate::tables::identifier;
 use crate::tables::password::{self, CLIENT_SHA256, PLAIN};
@@ -42,17 +42,33 @@ impl App {
         let user = user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))?;
         let current =
             Password::parse(current).map_err(|_| Error::invalid_credentials(Some(&user)))?;
-        if current == new {
-            return Err(Error::Invalid {
-                field: "new",
-                reason: "unchanged",
-                message: "the new password must differ from the current one".into(),
-            });
-        }
+        refuse_unchanged(&current, &new)?;
         self.check_policy(&user, "new", &new).await?;
         let current = (Presented::Typed, current);
         let proof = self.prove(caller, "password_change", (&user.id, Some(&user)), current).await?;
         self.put_password(caller, user, new, (Some(session_id.to_owned()), Some(proof))).await
+    }
+
+    /// Changes the password of whoever knows the current one and has no session, such as a user who
+    /// must change it before the next login; ends all of the user's sessions. Refuses alike, after
+    /// the same work, what a login refuses.
+    pub async fn change_password_of(
+        &self,
+        caller: &Caller,
+        identifier: &str,
+        current: String,
+        new: Password,
+    ) -> Result<()> {
+        let (account, user) = self.find_account(identifier).await?;
+        let current =
+            Password::parse(current).map_err(|_| Error::invalid_credentials(user.as_ref()))?;
+        let presented = (Presented::Typed, current.clone());
+        let whose = (&*account, user.as_ref());
+        let proof = self.prove(caller, "password_change", whose, presented).await?;
+        let user = user.ok_or(Error::InvalidCredentials(Half::Identifier))?;
+        refuse_unchanged(&current, &new)?;
+        self.check_policy(&user, "new", &new).await?;
+        self.put_password(caller, user, new, (None, Some(proof))).await
     }
 
     /// Sets a password as the operator, and ends all of the user's sessions.
@@ -103,6 +119,17 @@ impl App {
         }
         Ok(hashes)
     }
+}
+
+fn refuse_unchanged(current: &Password, new: &Password) -> Result<()> {
+    if current != new {
+        return Ok(());
+    }
+    Err(Error::Invalid {
+        field: "new",
+        reason: "unchanged",
+        message: "the new password must differ from the current one".into(),
+    })
 }
 
 async fn change(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<()> {

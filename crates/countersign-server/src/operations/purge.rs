@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 
+use super::Caller;
+use super::record::Record;
 use super::throttle::LOCKED;
 use crate::app::{App, ticks};
 use crate::clock::Time;
@@ -14,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::params;
 use crate::tables::lease::{self, HOUSEKEEPING, Wanted};
 use crate::tables::purge::{self, Over};
-use crate::tables::{event, revocation};
+use crate::tables::{event, revocation, session};
 
 /// How often a node looks.
 const INTERVAL: Duration = Duration::from_mins(10);
@@ -26,8 +28,12 @@ const FAILURES: Duration = Duration::from_hours(24);
 const NODES: Duration = Duration::from_hours(24);
 /// How long copies wait for Redis: no token of a dialect lives longer.
 const COPIES: Duration = Duration::from_hours(24 * 30);
-/// How long sessions are kept after they expired, for whoever asks why they were logged out.
-const SESSIONS: Duration = Duration::from_hours(24 * 30);
+/// How long invitations are kept after they would have expired.
+const INVITATIONS: Duration = Duration::from_hours(24 * 30);
+/// How far back is looked for sessions that expired since the last purge.
+const LATELY: Duration = Duration::from_hours(1);
+/// So many of them are noted in one change.
+const NOTED: i64 = 200;
 
 impl App {
     /// Removes what is over again and again. Runs until it is dropped.
@@ -75,12 +81,48 @@ impl App {
         self.purge_rows(&purge::CHANGES, &[], revoked).await?;
         self.purge_rows(&purge::OUTBOX, &[], now.minus(COPIES)).await?;
         self.purge_rows(&purge::NODES, &[], now.minus(NODES)).await?;
-        self.purge_rows(&purge::SESSIONS, &[], now.minus(SESSIONS)).await?;
+        self.purge_rows(&purge::INVITATIONS, &[], now.minus(INVITATIONS)).await?;
+        let (caller, forgotten) = (Caller::nobody(now), now.minus(session::KEPT));
+        self.note_expired(&caller, (now.minus(LATELY), now)).await?;
+        // Those whose end nobody noted while no server ran.
+        self.note_expired(&caller, (Time::from_seconds(0), forgotten)).await?;
+        self.purge_rows(&purge::SESSIONS, &[], forgotten).await?;
         self.write("close_events", now, |tx, _app, now| {
             async move { Ok(event::close_still(tx, *now).await?) }.boxed()
         })
         .await?;
         self.purge_events(now).await
+    }
+
+    /// Writes the end of sessions that came to the end of their life in an interval without anybody
+    /// ending them, each with an event that tells why.
+    ///
+    /// A session that was not refreshed in time is over from then on, and whoever asks is told so.
+    /// Its event waits for the end of its life, unless somebody tries to refresh it before: an index
+    /// by the time until which it must be refreshed would be written at every refresh.
+    async fn note_expired(&self, caller: &Caller, interval: (Time, Time)) -> Result<()> {
+        loop {
+            let expired = session::unnoted(&self.db, interval, NOTED).await?;
+            if expired.is_empty() {
+                return Ok(());
+            }
+            self.write("note_expired", (caller.clone(), expired), |tx, app, job| {
+                async move {
+                    let (caller, expired) = &*job;
+                    for session in expired {
+                        let Some((at, reason)) = session.over(caller.now) else { continue };
+                        if session::end(tx, &session.id, reason, at).await? {
+                            let record = Record::of("session_ended").because(reason.as_str());
+                            let record = record.user(&session.user_id).session(&session.id);
+                            app.record(tx, caller, record).await?;
+                        }
+                    }
+                    Ok(())
+                }
+                .boxed()
+            })
+            .await?;
+        }
     }
 
     /// Removes the rows that were over before `before`, one slice after another, each in a change

@@ -84,12 +84,12 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
     if let Some((_, reason)) = session.ended {
         return Ok(Outcome::Over(reason));
     }
-    if let Some(reason) = expiry(&session, caller) {
-        return end(tx, &app, (caller, &session), reason).await;
+    if let Some(expiry) = session.over(caller.now) {
+        return end(tx, &app, (caller, &session), expiry).await;
     }
     let user = user::find_in(tx, user_id).await?.filter(|_| active);
     let Some(user) = user else {
-        return end(tx, &app, (caller, &session), EndReason::Disabled).await;
+        return end(tx, &app, (caller, &session), (caller.now, EndReason::Disabled)).await;
     };
     let mut row = session.rotation;
     row.used = row.used.max(app.uses.highest(presented.session_id).unwrap_or(0));
@@ -105,29 +105,20 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
             }
         }
         Decision::Reuse => {
-            return end(tx, &app, (caller, &session), EndReason::RefreshReuse).await;
+            let reuse = (caller.now, EndReason::RefreshReuse);
+            return end(tx, &app, (caller, &session), reuse).await;
         }
     }
     Ok(Outcome::Refreshed(Box::new((user, session))))
-}
-
-fn expiry(session: &Session, caller: &Caller) -> Option<EndReason> {
-    if session.expires_at <= caller.now {
-        Some(EndReason::ExpiredAbsolute)
-    } else if session.idle_expires_at <= caller.now {
-        Some(EndReason::ExpiredIdle)
-    } else {
-        None
-    }
 }
 
 async fn end(
     tx: &mut Tx<'_>,
     app: &App,
     (caller, session): (&Caller, &Session),
-    reason: EndReason,
+    (at, reason): (Time, EndReason),
 ) -> Result<Outcome> {
-    if app.end_session(tx, caller, &session.id, reason).await? {
+    if app.end_session_as_of(tx, caller, &session.id, (at, reason)).await? {
         let record = if reason == EndReason::RefreshReuse {
             Record::refused("refresh_reuse", reason.as_str())
         } else {

@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use futures::FutureExt as _;
 
+use super::changes::no_password;
 use super::credentials::Presented;
+use super::invitations::{self, TokenHash};
 use super::record::Record;
-use super::{Caller, Terms};
+use super::{Caller, Terms, admins};
 use crate::app::App;
 use crate::config::RegistrationMode;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Uninvited};
 use crate::identifier::Identifier;
 use crate::password::{Password, Policy};
 use crate::tables::identifier;
@@ -22,12 +24,30 @@ use crate::tables::user::{self, User};
 pub struct Registration {
     /// What the user is to be found by, at least one.
     pub identifiers: Vec<Identifier>,
-    /// What the user is to prove themselves with.
-    pub password: Password,
+    /// What the user is to prove themselves with; without one nobody can log in yet.
+    pub password: Option<Password>,
     /// What the user wants to be called.
     pub name: Option<String>,
     /// What the user may do; nobody gives themselves a role.
     pub roles: Vec<String>,
+    /// Whether the password must be changed before the first login.
+    pub must_change_password: bool,
+    /// The token of the invitation, where somebody has one.
+    pub invitation: Option<String>,
+}
+
+impl Registration {
+    /// One with these identifiers and this password, and nothing else.
+    pub fn of(identifiers: Vec<Identifier>, password: Password) -> Self {
+        Self {
+            identifiers,
+            password: Some(password),
+            name: None,
+            roles: Vec::new(),
+            must_change_password: false,
+            invitation: None,
+        }
+    }
 }
 
 /// How often a number is taken anew.
@@ -38,7 +58,9 @@ struct Job {
     caller: Caller,
     user: User,
     identifiers: Vec<Identifier>,
-    password: (&'static str, String),
+    password: Option<(&'static str, String)>,
+    must_change_password: bool,
+    invitation: Option<TokenHash>,
     terms: Option<Terms>,
 }
 
@@ -49,9 +71,9 @@ impl App {
         caller: &Caller,
         terms: &Terms,
         policy: Option<&Policy>,
-        registration: Registration,
+        mut registration: Registration,
     ) -> Result<(User, Session)> {
-        self.check_open()?;
+        self.admit(caller, &mut registration).await?;
         let (user, session) =
             self.create(caller, Some(terms.clone()), (policy, PLAIN), registration).await?;
         Ok((user, session.ok_or(Error::Internal("a registration without its session"))?))
@@ -62,17 +84,26 @@ impl App {
         &self,
         caller: &Caller,
         policy: Option<&Policy>,
-        registration: Registration,
+        mut registration: Registration,
     ) -> Result<User> {
-        self.check_open()?;
+        self.admit(caller, &mut registration).await?;
         Ok(self.create(caller, None, (policy, PLAIN), registration).await?.0)
     }
 
-    fn check_open(&self) -> Result<()> {
-        match self.config.registration.mode {
-            RegistrationMode::Open => Ok(()),
-            RegistrationMode::Invite | RegistrationMode::Closed => Err(Error::RegistrationClosed),
-        }
+    /// Refuses whoever may not register, before a password is hashed. An invitation gives the roles
+    /// that it was made with.
+    async fn admit(&self, caller: &Caller, registration: &mut Registration) -> Result<()> {
+        let invitation = match (self.config.registration.mode, &registration.invitation) {
+            (RegistrationMode::Closed, _) => return Err(Error::RegistrationClosed),
+            (RegistrationMode::Invite, None) => return Err(Uninvited::Missing.into()),
+            (RegistrationMode::Open, None) => return Ok(()),
+            (RegistrationMode::Open | RegistrationMode::Invite, Some(token)) => {
+                let token = TokenHash::of(token);
+                self.invitation(caller, &token, &registration.identifiers).await?
+            }
+        };
+        registration.roles = invitation.roles;
+        Ok(())
     }
 
     /// Makes an account as the operator, for clients that present the password in this way.
@@ -97,19 +128,22 @@ impl App {
         caller: &Caller,
         terms: Option<Terms>,
         (policy, form): (Option<&Policy>, &'static str),
-        Registration { identifiers, password, name, roles }: Registration,
+        registration: Registration,
     ) -> Result<(User, Option<Session>)> {
-        let own = identifiers.iter().map(|identifier| &*identifier.value);
-        let own: Vec<&str> = own.chain(name.as_deref()).collect();
-        if let Some(policy) = policy {
-            policy
-                .check(&password, &own)
-                .map_err(|invalid| Error::password("password", invalid))?;
+        let Registration { identifiers, password, name, roles, .. } = registration;
+        if let (Some(policy), Some(password)) = (policy, &password) {
+            let own = identifiers.iter().map(|identifier| &*identifier.value);
+            let own: Vec<&str> = own.chain(name.as_deref()).collect();
+            let checked = policy.check(password, &own);
+            checked.map_err(|invalid| Error::password("password", invalid))?;
         }
         // Told before the hash is paid for; the unique key decides all the same.
         self.refuse_taken(&identifiers).await?;
-        let password = if form == CLIENT_SHA256 { password.client_sha256() } else { password };
-        let hash = self.lane.hash(password, caller.lane_address()).await?;
+        let password = match password {
+            Some(password) => Some((form, self.hash_in_form(caller, form, password).await?)),
+            None if registration.must_change_password => return Err(no_password()),
+            None => None,
+        };
         let user = User {
             id: self.entropy.uuid(caller.now).to_string(),
             number: 0,
@@ -120,8 +154,22 @@ impl App {
             last_login_at: terms.is_some().then_some(caller.now),
             disabled_at: None,
         };
-        let job = Job { caller: caller.clone(), user, identifiers, password: (form, hash), terms };
+        let Registration { must_change_password, invitation, .. } = registration;
+        let invitation = invitation.as_deref().map(TokenHash::of);
+        let caller = caller.clone();
+        let job =
+            Job { caller, user, identifiers, password, must_change_password, invitation, terms };
         self.add(job).await
+    }
+
+    async fn hash_in_form(
+        &self,
+        caller: &Caller,
+        form: &'static str,
+        password: Password,
+    ) -> Result<String> {
+        let password = if form == CLIENT_SHA256 { password.client_sha256() } else { password };
+        Ok(self.lane.hash(password, caller.lane_address()).await?)
     }
 
     /// Adds the user under the next number that is free.
@@ -142,7 +190,7 @@ impl App {
         Err(Error::Conflict)
     }
 
-    async fn refuse_taken(&self, identifiers: &[Identifier]) -> Result<()> {
+    pub(super) async fn refuse_taken(&self, identifiers: &[Identifier]) -> Result<()> {
         for identifier in identifiers {
             if user::find_by_identifier(&self.db, &identifier.key).await?.is_some() {
                 return Err(Error::IdentifierTaken(identifier.kind.as_str()));
@@ -153,13 +201,24 @@ impl App {
 }
 
 async fn insert(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<(User, Option<Session>)> {
-    let Job { caller, user, identifiers, password: (form, hash), terms } = &*job;
+    let Job { caller, user, identifiers, terms, .. } = &*job;
+    if let Some(token) = &job.invitation {
+        invitations::consume(tx, caller, token, &user.id).await?;
+    }
     user::insert(tx, user).await?;
     for identifier in identifiers {
         identifier::insert(tx, &user.id, identifier, caller.now).await?;
     }
-    password::insert(tx, &user.id, (form, hash), caller.now).await?;
-    app.record(tx, caller, Record::of("user_created").user(&user.id)).await?;
+    if let Some((form, hash)) = &job.password {
+        password::insert(tx, &user.id, (form, hash), caller.now).await?;
+    }
+    if job.must_change_password {
+        password::expire(tx, &user.id, caller.now).await?;
+    }
+    admins::admit(tx, user).await?;
+    let created = Record::of("user_created").user(&user.id);
+    let created = if job.invitation.is_some() { created.because("invited") } else { created };
+    app.record(tx, caller, created).await?;
     let Some(terms) = terms else { return Ok((user.clone(), None)) };
     user::log_in(tx, user, caller.now).await?;
     let session = app.begin_session(tx, caller, user, (terms, None)).await?;

@@ -4,13 +4,15 @@ use countersign::EndReason;
 use countersign::refresh::Rotation;
 use futures::FutureExt as _;
 
+use super::page::{Page, Part};
 use super::{Caller, Terms, record::Record};
 use crate::app::App;
+use crate::clock::Time;
 use crate::db::{DbError, Tx};
 use crate::error::{Error, Result};
 use crate::tables::import;
 use crate::tables::revocation::{self, Revocation, Subject};
-use crate::tables::session::{self, Session};
+use crate::tables::session::{self, Place, Session};
 use crate::tables::user::{self, User};
 
 /// The longest text that a client may call a device.
@@ -101,7 +103,18 @@ impl App {
         session_id: &str,
         reason: EndReason,
     ) -> Result<bool, DbError> {
-        if !session::end(tx, session_id, reason, caller.now).await? {
+        self.end_session_as_of(tx, caller, session_id, (caller.now, reason)).await
+    }
+
+    /// As [`App::end_session`], where the end came at `at`.
+    pub(super) async fn end_session_as_of(
+        &self,
+        tx: &mut Tx<'_>,
+        caller: &Caller,
+        session_id: &str,
+        (at, reason): (Time, EndReason),
+    ) -> Result<bool, DbError> {
+        if !session::end(tx, session_id, reason, at).await? {
             return Ok(false);
         }
         self.mark_copy_of(tx, session_id, caller.now).await?;
@@ -155,6 +168,21 @@ impl App {
         Ok(session::live_of_user(&self.db, user_id, caller.now).await?)
     }
 
+    /// A part of the user's sessions that ended or expired in the last 30 days; those that began
+    /// last come first.
+    pub async fn ended_sessions_of(
+        &self,
+        user_id: &str,
+        caller: &Caller,
+        page: &Page,
+    ) -> Result<Part<Session>> {
+        let place = page.after(read_place)?.unwrap_or_else(Place::first);
+        let interval = (caller.now.minus(session::KEPT), caller.now);
+        let of = (&place, page.reach());
+        let sessions = session::over_of_user(&self.db, user_id, interval, of).await?;
+        Ok(page.cut(sessions, |last| format!("{}/{}", last.started_at.0, last.id)))
+    }
+
     /// Ends one session of the user's own; there is none of another's.
     pub async fn end_own_session(
         &self,
@@ -204,6 +232,12 @@ impl App {
         let session = session.ok_or(Error::NotFound("session"))?;
         self.end_one(caller, &session.user_id, session_id, EndReason::Admin).await
     }
+}
+
+/// Reads what [`App::ended_sessions_of`] said the next part begins after.
+fn read_place(text: &str) -> Option<Place> {
+    let (started_at, id) = text.split_once('/')?;
+    Some(Place { started_at: Time(started_at.parse().ok()?), id: id.to_owned() })
 }
 
 /// The first `length` characters, without those that a column or a terminal would choke on.

@@ -78,7 +78,7 @@ enum InRedis {
     No,
 }
 
-/// An address is never locked, and so never kept by a purge.
+/// An address is never locked, and so never kept by a purge; nor is a refusal.
 fn of_address(now: Time) -> Counting {
     let (restart, quiet) = (now.minus(ADDRESS_MEMORY), now.minus(QUIET));
     Counting { restart, quiet, most: LOCKED - 1 }
@@ -102,6 +102,32 @@ fn count<'t>(tx: &'t mut Tx<'_>, app: App, failed: Arc<Failed>) -> BoxFuture<'t,
         if let Some(user_id) = &failed.user_id {
             record = record.user(user_id);
         }
+        Ok(app.record(tx, caller, record).await?)
+    }
+    .boxed()
+}
+
+#[derive(Clone)]
+struct Refused {
+    caller: Caller,
+    account: String,
+    kind: &'static str,
+    reason: &'static str,
+    user_id: String,
+}
+
+fn count_refused<'t>(
+    tx: &'t mut Tx<'_>,
+    app: App,
+    refused: Arc<Refused>,
+) -> BoxFuture<'t, Result<()>> {
+    async move {
+        let Refused { caller, account, kind, reason, user_id } = &*refused;
+        let counting = of_address(caller.now);
+        let Some(times) = failure::count(tx, account, caller.now, counting).await? else {
+            return Ok(());
+        };
+        let record = Record::refused(kind, reason).user(user_id).times(times);
         Ok(app.record(tx, caller, record).await?)
     }
     .boxed()
@@ -183,6 +209,25 @@ impl App {
             // Two first failures at once: the other one made the row.
             Err(Error::Db(error)) if error.is_unique() => {
                 self.write("count_failure", job, count).await
+            }
+            counted => counted,
+        }
+    }
+
+    /// Counts what a user was refused for want of a right. That slows nothing down; it is an event, at
+    /// most once a minute, with the count.
+    pub async fn count_refusal(
+        &self,
+        caller: &Caller,
+        (kind, reason): (&'static str, &'static str),
+        user_id: &str,
+    ) -> Result<()> {
+        let account = self.digest(kind, user_id);
+        let refused =
+            Refused { caller: caller.clone(), account, kind, reason, user_id: user_id.into() };
+        match self.write("count_refusal", refused.clone(), count_refused).await {
+            Err(Error::Db(error)) if error.is_unique() => {
+                self.write("count_refusal", refused, count_refused).await
             }
             counted => counted,
         }

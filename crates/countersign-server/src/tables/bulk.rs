@@ -1,9 +1,13 @@
-//! Many users at a time, for the import: who holds what, and rows in one statement.
+//! Many users at a time, for the import and for lists: who holds what, and rows in one statement.
+
+use std::collections::HashMap;
 
 use crate::clock::Time;
 use crate::db::{Db, DbError, FromRow, Row, Sql, Tx, Value, params, sql};
 use crate::identifier::Identifier;
 
+use super::admin;
+use super::identifier::StoredIdentifier;
 use super::import::Import;
 use super::user::User;
 
@@ -68,6 +72,8 @@ sql! {
     OF_IDS = fifty!("SELECT u.id, u.number, m.source FROM users u LEFT JOIN imports m ON m.user_id = u.id WHERE u.id = ?", " UNION ALL ");
     OF_IDENTIFIERS = fifty!("SELECT i.normalised, i.value, u.id, u.number, m.source FROM identifiers i JOIN users u ON u.id = i.user_id LEFT JOIN imports m ON m.user_id = u.id WHERE i.normalised = ?", " UNION ALL ");
     REVOKED = fifty!("SELECT subject, until FROM revocations WHERE subject = ?", " UNION ALL ");
+    IDENTIFIERS_OF = fifty!("SELECT user_id, created_at, kind, value, normalised, verified_at FROM identifiers WHERE user_id = ?", " UNION ALL ");
+    PASSWORDS_OF = fifty!("SELECT user_id, expired_at FROM passwords WHERE user_id = ?", " UNION ALL ");
     USERS = concat!("INSERT INTO users (id, number, name, roles, epoch, created_at, last_login_at, disabled_at) VALUES ", fifty!("(?, ?, ?, ?, ?, ?, ?, ?)", ", "));
     USER = "INSERT INTO users (id, number, name, roles, epoch, created_at, last_login_at, disabled_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     IDENTIFIERS = concat!("INSERT INTO identifiers (normalised, kind, value, user_id, created_at) VALUES ", fifty!("(?, ?, ?, ?, ?)", ", "));
@@ -103,6 +109,48 @@ pub async fn revoked(db: &Db, subjects: &[String]) -> Result<Vec<(String, Time)>
     find(db, REVOKED, subjects.iter().map(Value::from).collect()).await
 }
 
+/// An identifier after its user and its age.
+struct Owned(String, Time, StoredIdentifier);
+
+impl FromRow for Owned {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self(row.take()?, row.take()?, StoredIdentifier::from_row(row)?))
+    }
+}
+
+/// What the users with these ids are found by, by id; each user's oldest first.
+pub async fn identifiers_of(
+    db: &Db,
+    user_ids: &[&str],
+) -> Result<HashMap<String, Vec<StoredIdentifier>>, DbError> {
+    let mut owned: Vec<Owned> = find_once(db, IDENTIFIERS_OF, user_ids).await?;
+    owned.sort_by(|one, other| (one.1, &one.2.normalised).cmp(&(other.1, &other.2.normalised)));
+    let mut identifiers: HashMap<String, Vec<StoredIdentifier>> = HashMap::new();
+    for Owned(user_id, _, identifier) in owned {
+        identifiers.entry(user_id).or_default().push(identifier);
+    }
+    Ok(identifiers)
+}
+
+/// Which of the users with these ids have a password, and whether it must be changed.
+pub async fn passwords_of(db: &Db, user_ids: &[&str]) -> Result<HashMap<String, bool>, DbError> {
+    let mut passwords = HashMap::new();
+    for (user_id, expired_at) in
+        find_once::<(String, Option<Time>)>(db, PASSWORDS_OF, user_ids).await?
+    {
+        *passwords.entry(user_id).or_default() |= expired_at.is_some();
+    }
+    Ok(passwords)
+}
+
+/// As [`find`], where each row comes once: what is missing to a whole statement is an id that nobody
+/// has.
+async fn find_once<T: FromRow>(db: &Db, sql: Sql, ids: &[&str]) -> Result<Vec<T>, DbError> {
+    let mut values: Vec<Value> = ids.iter().map(|id| Value::from(*id)).collect();
+    values.resize(values.len().next_multiple_of(WIDTH), Value::from(""));
+    find(db, sql, values).await
+}
+
 /// Asks for all values, fifty at a time.
 async fn find<T: FromRow>(db: &Db, sql: Sql, mut values: Vec<Value>) -> Result<Vec<T>, DbError> {
     // What is missing to a whole statement is asked for twice.
@@ -132,6 +180,11 @@ pub struct Imported {
 /// Adds users with all that belongs to them; fails as a duplicate where somebody has any of it.
 pub async fn insert(tx: &mut Tx<'_>, imported: &[Imported], now: Time) -> Result<(), DbError> {
     put(tx, (USERS, USER), imported.iter().map(|it| user(&it.user))).await?;
+    for user in
+        imported.iter().map(|it| &it.user).filter(|user| user.is_admin() && user.is_active())
+    {
+        admin::insert(tx, &user.id, now).await?;
+    }
     put(tx, (IDENTIFIERS, IDENTIFIER), imported.iter().flat_map(identifiers)).await?;
     let passwords = imported.iter().filter_map(|it| {
         let (form, hash) = it.password.as_ref()?;

@@ -82,6 +82,10 @@ sql! {
     DELETE_SEALED = "DELETE FROM events WHERE seal >= 1 AND seal <= ?";
     PAGE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?";
     LATEST = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events ORDER BY id DESC LIMIT ?";
+    BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE id < ? ORDER BY id DESC LIMIT ?";
+    OF_USER_BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
+    OF_KIND_BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE kind = ? AND id < ? ORDER BY id DESC LIMIT ?";
+    OF_USER_AND_KIND_BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE user_id = ? AND kind = ? AND id < ? ORDER BY id DESC LIMIT ?";
     LATEST_OF_USER = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE user_id = ? ORDER BY id DESC LIMIT ?";
 }
 
@@ -209,4 +213,21 @@ pub async fn latest(db: &Db, limit: i64) -> Result<Vec<Event>, DbError> {
 /// The latest `limit` about a user, the latest first.
 pub async fn latest_of_user(db: &Db, user_id: &str, limit: i64) -> Result<Vec<Event>, DbError> {
     db.list(LATEST_OF_USER, &params![user_id, limit]).await
+}
+
+/// At most `limit` before the one with id `before`, the latest first: about a user and of a kind,
+/// where these are named.
+pub async fn list_before(
+    db: &Db,
+    (user_id, kind): (Option<&str>, Option<&str>),
+    (before, limit): (&str, i64),
+) -> Result<Vec<Event>, DbError> {
+    match (user_id, kind) {
+        (None, None) => db.list(BEFORE, &params![before, limit]).await,
+        (Some(user_id), None) => db.list(OF_USER_BEFORE, &params![user_id, before, limit]).await,
+        (None, Some(kind)) => db.list(OF_KIND_BEFORE, &params![kind, before, limit]).await,
+        (Some(user_id), Some(kind)) => {
+            db.list(OF_USER_AND_KIND_BEFORE, &params![user_id, kind, before, limit]).await
+        }
+    }
 }

@@ -111,7 +111,26 @@ pub const TABLES: &[Table] = &[
         ["normalised"],
         ["kind", "value", "user_id", "verified_at", "created_at"]
     ),
-    table!(moves, "passwords", ["user_id", "form"], ["hash", "changed_at"]),
+    table!(moves, "passwords", ["user_id", "form"], ["hash", "changed_at", "expired_at"]),
+    table!(moves, "admins", ["user_id"], ["since"]),
+    table!(
+        moves,
+        "invitations",
+        ["id"],
+        [
+            "token_hash",
+            "kind",
+            "value",
+            "normalised",
+            "roles",
+            "created_at",
+            "created_by",
+            "expires_at",
+            "used_at",
+            "user_id",
+            "revoked_at"
+        ]
+    ),
     table!(moves, "imports", ["user_id"], ["source", "login_stamp"]),
     table!(
         moves,

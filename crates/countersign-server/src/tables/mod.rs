@@ -1,5 +1,6 @@
 //! One file a table: its row, its SQL, and the functions over them. Nothing here knows of HTTP.
 
+pub mod admin;
 pub mod api_key;
 pub mod bulk;
 pub mod change;
@@ -10,6 +11,7 @@ pub mod failure;
 pub mod identifier;
 pub mod import;
 pub mod inventory;
+pub mod invitation;
 pub mod lease;
 pub mod node;
 pub mod outbox;
@@ -27,6 +29,7 @@ use crate::db::Sql;
 /// every database.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     [
+        ("admin", admin::STATEMENTS),
         ("api_key", api_key::STATEMENTS),
         ("bulk", bulk::STATEMENTS),
         ("change", change::STATEMENTS),
@@ -36,6 +39,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("failure", failure::STATEMENTS),
         ("identifier", identifier::STATEMENTS),
         ("import", import::STATEMENTS),
+        ("invitation", invitation::STATEMENTS),
         ("lease", lease::STATEMENTS),
         ("node", node::STATEMENTS),
         ("outbox", outbox::STATEMENTS),

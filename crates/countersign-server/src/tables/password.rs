@@ -17,19 +17,23 @@ pub struct StoredPassword {
     pub form: String,
     /// A PHC string, or what another system wrote.
     pub hash: String,
+    /// Since when it must be changed before anybody logs in with it.
+    pub expired_at: Option<Time>,
 }
 
 impl FromRow for StoredPassword {
     fn from_row(row: &mut Row) -> Result<Self, DbError> {
-        Ok(Self { form: row.take()?, hash: row.take()? })
+        Ok(Self { form: row.take()?, hash: row.take()?, expired_at: row.take()? })
     }
 }
 
 sql! {
-    OF_USER = "SELECT form, hash FROM passwords WHERE user_id = ?";
+    OF_USER = "SELECT form, hash, expired_at FROM passwords WHERE user_id = ?";
     FIND = "SELECT hash FROM passwords WHERE user_id = ? AND form = ?";
     INSERT = "INSERT INTO passwords (user_id, form, hash, changed_at) VALUES (?, ?, ?, ?)";
     UPGRADE = "UPDATE passwords SET hash = ? WHERE user_id = ? AND form = ? AND hash = ?";
+    EXPIRE = "UPDATE passwords SET expired_at = ? WHERE user_id = ? AND expired_at IS NULL";
+    UNEXPIRE = "UPDATE passwords SET expired_at = NULL WHERE user_id = ? AND expired_at IS NOT NULL";
     DELETE_OF_USER = "DELETE FROM passwords WHERE user_id = ?";
 }
 
@@ -65,6 +69,22 @@ pub async fn upgrade(
     (old, new): (&str, &str),
 ) -> Result<(), DbError> {
     tx.execute(UPGRADE, &params![new, user_id, form, old]).await.map(drop)
+}
+
+/// Whether the user has a password, in a change that has locked the user.
+pub async fn is_there(tx: &mut Tx<'_>, user_id: &str) -> Result<bool, DbError> {
+    Ok(!tx.list::<StoredPassword>(OF_USER, &params![user_id]).await?.is_empty())
+}
+
+/// Lets the user's password be one that must be changed, in every form; false where there is none
+/// that was not so already.
+pub async fn expire(tx: &mut Tx<'_>, user_id: &str, now: Time) -> Result<bool, DbError> {
+    Ok(tx.execute(EXPIRE, &params![now, user_id]).await? > 0)
+}
+
+/// Takes back what [`expire`] did; false where it was not so.
+pub async fn unexpire(tx: &mut Tx<'_>, user_id: &str) -> Result<bool, DbError> {
+    Ok(tx.execute(UNEXPIRE, &params![user_id]).await? > 0)
 }
 
 /// Removes all of a user.

@@ -76,6 +76,8 @@ pub const CHANGES: Over = over!("changes", "until", "seq");
 pub const OUTBOX: Over = over!("outbox", "due_at", "user_id");
 /// Processes that nobody has heard of.
 pub const NODES: Over = over!("nodes", "seen_at", "id");
+/// Invitations.
+pub const INVITATIONS: Over = over!("invitations", "expires_at", "id");
 /// Sessions.
 pub const SESSIONS: Over = over!("sessions", "expires_at", "id");
 
@@ -119,7 +121,7 @@ impl Slice {
 
 /// The statements of all.
 pub(super) fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
-    [&FAILURES, &REVOCATIONS, &CHANGES, &OUTBOX, &NODES, &SESSIONS]
+    [&FAILURES, &REVOCATIONS, &CHANGES, &OUTBOX, &NODES, &INVITATIONS, &SESSIONS]
         .into_iter()
         .flat_map(Over::statements)
 }

@@ -8,6 +8,10 @@ use countersign::refresh::Rotation;
 use crate::clock::Time;
 use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
 
+/// How long sessions are kept after the end of their life, for whoever asks why they were logged
+/// out.
+pub const KEPT: Duration = Duration::from_hours(24 * 30);
+
 /// One login on one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -47,9 +51,20 @@ impl Session {
         self.expires_at.min(self.idle_expires_at)
     }
 
+    /// Since when it is over at `now`, and why: by what came first. An expiry is known from the
+    /// row alone, whether or not anybody has noticed.
+    pub fn over(&self, now: Time) -> Option<(Time, EndReason)> {
+        let expiry = if self.idle_expires_at < self.expires_at {
+            (self.idle_expires_at, EndReason::ExpiredIdle)
+        } else {
+            (self.expires_at, EndReason::ExpiredAbsolute)
+        };
+        self.ended.or_else(|| (expiry.0 <= now).then_some(expiry))
+    }
+
     /// Whether it is still good at `now`.
     pub fn is_live(&self, now: Time) -> bool {
-        self.ended.is_none() && now < self.over_at()
+        self.over(now).is_none()
     }
 }
 
@@ -89,6 +104,11 @@ sql! {
     FIND = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE id = ?";
     LIVE_OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE user_id = ? AND ended_at IS NULL AND expires_at > ? AND idle_expires_at > ? ORDER BY started_at, id";
     OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE user_id = ? ORDER BY started_at DESC, id DESC LIMIT ?";
+    /// Ended or expired after a moment, and no later than another; begun before a third, or then
+    /// and with a smaller id.
+    OVER_OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE user_id = ? AND (ended_at > ? OR (ended_at IS NULL AND (idle_expires_at <= ? OR expires_at <= ?) AND idle_expires_at > ? AND expires_at > ?)) AND started_at <= ? AND (started_at < ? OR id < ?) ORDER BY started_at DESC, id DESC LIMIT ?";
+    /// At the end of their life in an interval, and not ended before it.
+    UNNOTED = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE expires_at > ? AND expires_at <= ? AND ended_at IS NULL ORDER BY expires_at LIMIT ?";
     INSERT = "INSERT INTO sessions (id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, used, address, agent, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)";
     /// Matches for one of two refreshes that race with the same generation, and for one only.
     ROTATE = "UPDATE sessions SET generation = ?, presented = ?, rotated_at = ?, idle_expires_at = ?, last_seen_at = ? WHERE id = ? AND generation = ? AND ended_at IS NULL";
@@ -121,6 +141,46 @@ pub async fn live_of_user_in(
     now: Time,
 ) -> Result<Vec<Session>, DbError> {
     tx.list(LIVE_OF_USER, &params![user_id, now, now]).await
+}
+
+/// A place in a user's sessions, of which those come first that began last.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// When the session began that stands there.
+    pub started_at: Time,
+    /// Its id.
+    pub id: String,
+}
+
+impl Place {
+    /// Before all of them.
+    pub fn first() -> Self {
+        Self { started_at: Time(i64::MAX), id: String::new() }
+    }
+}
+
+/// At most `limit` of the user's sessions behind `place` that are over at `now`, and were not yet at
+/// `since`.
+pub async fn over_of_user(
+    db: &Db,
+    user_id: &str,
+    (since, now): (Time, Time),
+    (place, limit): (&Place, i64),
+) -> Result<Vec<Session>, DbError> {
+    let Place { started_at, id } = place;
+    let values =
+        params![user_id, since, now, now, since, since, *started_at, *started_at, id, limit];
+    db.list(OVER_OF_USER, &values).await
+}
+
+/// At most `limit` sessions whose life ended after `from` and by `until` without anybody ending
+/// them, the longest over first.
+pub async fn unnoted(
+    db: &Db,
+    (from, until): (Time, Time),
+    limit: i64,
+) -> Result<Vec<Session>, DbError> {
+    db.list(UNNOTED, &params![from, until, limit]).await
 }
 
 /// The user's `limit` latest sessions, live or over, the latest first.
@@ -179,7 +239,7 @@ pub async fn shorten(tx: &mut Tx<'_>, id: &str, at: Time) -> Result<(), DbError>
     tx.execute(SHORTEN, &params![at, id, at]).await.map(drop)
 }
 
-/// Ends one; false where it had ended.
-pub async fn end(tx: &mut Tx<'_>, id: &str, reason: EndReason, now: Time) -> Result<bool, DbError> {
-    Ok(tx.execute(END, &params![now, reason.as_str(), id]).await? == 1)
+/// Ends one as of `at`; false where it had ended.
+pub async fn end(tx: &mut Tx<'_>, id: &str, reason: EndReason, at: Time) -> Result<bool, DbError> {
+    Ok(tx.execute(END, &params![at, reason.as_str(), id]).await? == 1)
 }

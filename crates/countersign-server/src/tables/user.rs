@@ -68,6 +68,21 @@ impl Listed {
     }
 }
 
+/// A user who was looked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The normalised key by which they were found.
+    pub key: String,
+    /// The account.
+    pub user: User,
+}
+
+impl FromRow for Found {
+    fn from_row(row: &mut Row) -> Result<Self, DbError> {
+        Ok(Self { key: row.take()?, user: User::from_row(row)? })
+    }
+}
+
 impl FromRow for User {
     fn from_row(row: &mut Row) -> Result<Self, DbError> {
         Ok(Self {
@@ -91,6 +106,9 @@ sql! {
     /// One row for each identifier, and one for a user without any.
     LISTED_AFTER = "SELECT u.id, u.number, u.name, i.kind, i.value FROM (SELECT id, number, name FROM users WHERE number > ? ORDER BY number LIMIT ?) u LEFT JOIN identifiers i ON i.user_id = u.id ORDER BY u.number, i.created_at, i.normalised";
     LIST_AFTER = "SELECT id, number, name, roles, epoch, created_at, last_login_at, disabled_at FROM users WHERE id > ? ORDER BY id LIMIT ?";
+    /// By the smallest of a user's identifiers that lies in the range, so that nobody comes twice.
+    FOUND_FROM = "SELECT i.normalised, u.id, u.number, u.name, u.roles, u.epoch, u.created_at, u.last_login_at, u.disabled_at FROM identifiers i JOIN users u ON u.id = i.user_id WHERE i.normalised >= ? AND i.normalised < ? AND NOT EXISTS (SELECT 1 FROM identifiers j WHERE j.user_id = i.user_id AND j.normalised >= ? AND j.normalised < i.normalised) ORDER BY i.normalised LIMIT ?";
+    FOUND_AFTER = "SELECT i.normalised, u.id, u.number, u.name, u.roles, u.epoch, u.created_at, u.last_login_at, u.disabled_at FROM identifiers i JOIN users u ON u.id = i.user_id WHERE i.normalised > ? AND i.normalised < ? AND NOT EXISTS (SELECT 1 FROM identifiers j WHERE j.user_id = i.user_id AND j.normalised >= ? AND j.normalised < i.normalised) ORDER BY i.normalised LIMIT ?";
     INSERT = "INSERT INTO users (id, number, name, roles, epoch, created_at) VALUES (?, ?, ?, ?, ?, ?)";
     LOCK = "UPDATE users SET epoch = epoch WHERE id = ?";
     LOCK_ACTIVE = "UPDATE users SET epoch = epoch WHERE id = ? AND disabled_at IS NULL";
@@ -147,6 +165,21 @@ pub async fn listed_after(db: &Db, after: i64, limit: i64) -> Result<Vec<Listed>
 /// At most `limit` users in the order of their ids, after the one with id `after`.
 pub async fn list_after(db: &Db, after: &str, limit: i64) -> Result<Vec<User>, DbError> {
     db.list(LIST_AFTER, &params![after, limit]).await
+}
+
+/// At most `limit` users who have an identifier whose normalised key begins with `prefix`, in the
+/// order of these keys, after the key `after`, if there is one.
+pub async fn found_by_prefix(
+    db: &Db,
+    prefix: &str,
+    (after, limit): (Option<&str>, i64),
+) -> Result<Vec<Found>, DbError> {
+    // No identifier has the last code point in it, and all databases compare code by code.
+    let end = format!("{prefix}\u{10FFFF}");
+    match after {
+        None => db.list(FOUND_FROM, &params![prefix, end, prefix, limit]).await,
+        Some(after) => db.list(FOUND_AFTER, &params![after, end, prefix, limit]).await,
+    }
 }
 
 /// Adds a user who has not logged in yet.

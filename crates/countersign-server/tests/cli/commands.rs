@@ -81,6 +81,70 @@ fn users_are_listed_page_by_page() {
     assert_eq!([first, rest].concat(), all);
 }
 
+#[test]
+fn users_are_found_by_the_beginning_of_an_identifier() {
+    let place = Place::new();
+    for name in ["alice", "alina", "bob"] {
+        place.json(&["user", "create", "--username", name]);
+    }
+    let found = place.json(&["user", "list", "--query", "ALI"])["users"].clone();
+    let found: Vec<_> = found.as_array().expect("a list").iter().collect();
+    let values: Vec<_> = found.iter().map(|user| &user["identifiers"][0]["value"]).collect();
+    assert_eq!(values, ["alice", "alina"]);
+    assert_eq!(place.run(&["user", "list", "--query", "a", "--after", "x"], "").code, Some(2));
+}
+
+#[tokio::test]
+async fn a_users_sessions_are_ended_and_their_password_is_demanded_anew() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    assert_eq!(place.json(&["user", "logout", "alice@example.org"])["changed"], true);
+    assert_eq!(server.refused(&session).await, "admin");
+    let session = server.log_in("alice").await;
+    for changed in [true, false] {
+        let done = place.json(&["user", "expire-password", "alice@example.org"]);
+        assert_eq!(done["changed"], changed);
+    }
+    assert_eq!(server.refused(&session).await, "admin");
+    let (status, refused) = server.log_in_answer("alice", PASSWORD).await;
+    assert_eq!((status, &refused["code"]), (403, &"password_change_required".into()));
+    place.run(&["user", "password", "alice@example.org"], "another long pass phrase\n");
+    assert_eq!(server.log_in_answer("alice", "another long pass phrase").await.0, 200);
+}
+
+#[tokio::test]
+async fn whoever_is_invited_registers_once_with_the_token_that_was_shown() {
+    let place = Place::new().set("COUNTERSIGN_REGISTRATION__MODE", "invite");
+    let server = place.serve().await;
+    let create = ["invitation", "create", "--email", "alice@example.org", "--role", "editor"];
+    let made = place.json(&create);
+    let register = async |invitation: &Value| {
+        let body = serde_json::json!({
+            "email": "alice@example.org", "password": PASSWORD, "invitation": invitation
+        });
+        server.post("/v1/register", body).await
+    };
+    let revoked = place.json(&["invitation", "create", "--expires-in", "12h"]);
+    let id = revoked["invitation"]["id"].as_str().expect("an id");
+    assert_eq!(place.json(&["invitation", "revoke", id])["changed"], true);
+    assert_eq!(place.json(&["invitation", "revoke", id])["changed"], false);
+    assert_eq!(register(&revoked["token"]).await.0, 403);
+    let (status, registered) = register(&made["token"]).await;
+    assert_eq!((status, &registered["user"]["roles"]), (201, &serde_json::json!(["editor"])));
+    assert_eq!(register(&made["token"]).await.0, 403);
+
+    let listed = place.run(&["invitation", "list"], "").stdout;
+    assert!(!listed.contains(made["token"].as_str().expect("a token")), "{listed}");
+    for shown in ["alice@example.org", "used", "revoked", "command"] {
+        assert!(listed.contains(shown), "{listed}");
+    }
+    let both = ["invitation", "create", "--email", "a@b.c", "--username", "a"];
+    assert_eq!(place.run(&both, "").code, Some(2));
+    assert_eq!(place.run(&["invitation", "create", "--expires-in", "1s"], "").code, Some(1));
+    assert_eq!(place.run(&["invitation", "revoke", "x"], "").code, Some(1));
+}
+
 #[tokio::test]
 async fn disabling_a_user_ends_their_sessions_on_a_running_server_and_enabling_lets_them_in() {
     let place = Place::new();

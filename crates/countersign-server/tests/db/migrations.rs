@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use countersign_server::db::migrations::MIGRATIONS;
 use countersign_server::db::{Db, DbError, DbOptions, Kind, Migration, Sql};
 use countersign_server::entropy::Entropy;
 use countersign_server::sql;
@@ -93,6 +94,27 @@ on_each_database! {
         let other = Migration::new("1_other.sql", A.sql);
         let message = schema_error(empty.db.apply(&[other]).await);
         assert!(message.contains("another program"), "{message}");
+    }
+
+    async fn who_could_administer_before_there_was_a_list_of_them_is_on_it(empty: Empty) {
+        let made = MIGRATIONS.iter().position(|migration| migration.name.ends_with("_admins.sql"));
+        empty.db.apply(&MIGRATIONS[..made.expect("one makes it")]).await.unwrap();
+        for user in [
+            sql!("INSERT INTO users VALUES ('a', 1, NULL, 'admin', 0, 5, NULL, NULL)"),
+            sql!("INSERT INTO users VALUES ('b', 2, NULL, 'editor admin', 0, 5, NULL, NULL)"),
+            sql!("INSERT INTO users VALUES ('c', 3, NULL, 'admin x', 0, 5, NULL, NULL)"),
+            sql!("INSERT INTO users VALUES ('d', 4, NULL, 'x admin y', 0, 5, NULL, NULL)"),
+            sql!("INSERT INTO users VALUES ('e', 5, NULL, 'administrator', 0, 5, NULL, NULL)"),
+            sql!("INSERT INTO users VALUES ('f', 6, NULL, 'Admin sysadmin', 0, 5, NULL, NULL)"),
+            sql!("INSERT INTO users VALUES ('g', 7, NULL, 'admin', 0, 5, NULL, 6)"),
+            sql!("INSERT INTO users VALUES ('h', 8, NULL, '', 0, 5, NULL, NULL)"),
+        ] {
+            empty.run(user).await;
+        }
+        empty.db.migrate().await.unwrap();
+        let listed: Vec<String> =
+            empty.db.list(sql!("SELECT user_id FROM admins ORDER BY user_id"), &[]).await.unwrap();
+        assert_eq!(listed, ["a", "b", "c", "d"]);
     }
 
     async fn an_empty_database_has_version_0(empty: Empty) {

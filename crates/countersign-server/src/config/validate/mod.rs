@@ -11,7 +11,7 @@ use super::form::duration::text;
 use super::public_url::is_plain_off_loopback;
 use super::{
     AuditConfig, Config, CookiesConfig, DatabaseConfig, KeysConfig, Origins, PasswordsConfig,
-    RegistrationConfig, RegistrationMode, SessionsConfig, TokensConfig,
+    SessionsConfig, TokensConfig,
 };
 
 mod dialects;
@@ -46,7 +46,6 @@ pub(super) fn check(config: &Config, known_dialects: &[&str]) -> Check {
     keys(&config.keys)?;
     sessions(&config.sessions, &config.tokens)?;
     passwords(&config.passwords)?;
-    registration(&config.registration)?;
     cross_origin(&config.cors.origins, &config.cookies)?;
     audit(&config.audit)?;
     within("http.max_connections", config.http.max_connections, 1..=1_000_000)?;
@@ -163,16 +162,6 @@ fn passwords(passwords: &PasswordsConfig) -> Check {
             format!(
                 "with this memory_kib, at least {least} are needed for a hash that costs enough"
             ),
-        );
-    }
-    Ok(())
-}
-
-fn registration(registration: &RegistrationConfig) -> Check {
-    if registration.mode == RegistrationMode::Invite {
-        return refuse(
-            "registration.mode",
-            "\"invite\" is not available in this version; \"open\" and \"closed\" are",
         );
     }
     Ok(())

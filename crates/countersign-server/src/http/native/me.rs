@@ -4,7 +4,7 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::StatusCode;
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
 use super::answer::UserAnswer;
 use super::register::display_name;
@@ -14,6 +14,7 @@ use crate::http::identity::{Identity, or_deleted};
 use crate::http::json::{Json, OptionalJson};
 use crate::http::problem::Problem;
 use crate::operations::Caller;
+use crate::operations::changes::Rename;
 
 /// The user.
 pub async fn get(
@@ -28,21 +29,7 @@ pub async fn get(
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Patch {
-    name: Change,
-}
-
-/// What becomes of the name: `null` is not the same as nothing.
-#[derive(Default)]
-enum Change {
-    #[default]
-    None,
-    To(Option<String>),
-}
-
-impl<'de> Deserialize<'de> for Change {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Option::deserialize(deserializer).map(Self::To)
-    }
+    name: Rename,
 }
 
 /// Changes the user's name.
@@ -53,11 +40,11 @@ pub async fn patch(
     OptionalJson(Patch { name }): OptionalJson<Patch>,
 ) -> Result<Answer<UserAnswer>, Problem> {
     let user = match name {
-        Change::To(name) => {
+        Rename::To(name) => {
             let name = name.map(|name| display_name("name", &name)).transpose()?;
             app.rename(&caller, identity.user_id(), name).await.map_err(or_deleted)?
         }
-        Change::None => app.user(identity.user_id()).await.map_err(or_deleted)?,
+        Rename::No => app.user(identity.user_id()).await.map_err(or_deleted)?,
     };
     Ok(Answer(app.profile(user).await?.into()))
 }

@@ -1,5 +1,6 @@
 //! The native API: one file an endpoint.
 
+pub mod admin;
 pub mod answer;
 pub mod forward_auth;
 pub mod health;
@@ -12,7 +13,9 @@ pub mod metadata;
 pub mod password;
 pub mod refresh;
 pub mod register;
+pub mod replace_password;
 pub mod revocations;
 pub mod revoke;
+pub mod session_view;
 pub mod sessions;
 pub mod token_form;

@@ -12,12 +12,13 @@ use crate::error::Error;
 use crate::http::cookies::Cookie;
 use crate::http::json::Json;
 use crate::http::problem::Problem;
-use crate::identifier::{DisplayName, Kind, Shapes};
+use crate::identifier::{DisplayName, Identifier, Kind, Shapes};
 use crate::operations::Caller;
 use crate::operations::register::Registration;
 use crate::password::Password;
 
-/// What a person registers with: at least one identifier, and a password.
+/// What a person registers with: at least one identifier, a password, and where that is needed the
+/// token of an invitation.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Register {
@@ -26,6 +27,14 @@ pub struct Register {
     phone: Option<String>,
     password: String,
     name: Option<String>,
+    invitation: Option<String>,
+}
+
+/// What a user is found by, one of each kind at most.
+pub(super) struct Identifiers {
+    pub(super) email: Option<String>,
+    pub(super) username: Option<String>,
+    pub(super) phone: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -57,18 +66,18 @@ pub async fn post(
 
 impl Register {
     fn parse(self, shapes: Shapes) -> Result<Registration, Error> {
-        let given = [
-            ("email", Kind::Email, self.email),
-            ("username", Kind::Username, self.username),
-            ("phone", Kind::Phone, self.phone),
-        ];
-        let mut identifiers = Vec::new();
-        for (field, kind, value) in given {
-            if let Some(value) = value {
-                let identifier = shapes.parse_as(kind, &value);
-                identifiers.push(identifier.map_err(|invalid| Error::identifier(field, invalid))?);
-            }
-        }
+        let Self { email, username, phone, password, name, invitation } = self;
+        let identifiers = Identifiers { email, username, phone }.parse(shapes)?;
+        let password = new_password(password)?;
+        let name = name.map(|name| display_name("name", &name)).transpose()?;
+        Ok(Registration { name, invitation, ..Registration::of(identifiers, password) })
+    }
+}
+
+impl Identifiers {
+    /// Reads them; there must be one.
+    pub(super) fn parse(self, shapes: Shapes) -> Result<Vec<Identifier>, Error> {
+        let identifiers = self.parse_any(shapes)?;
         if identifiers.is_empty() {
             return Err(Error::Invalid {
                 field: "email",
@@ -76,11 +85,38 @@ impl Register {
                 message: "Give an email, a username or a phone.".into(),
             });
         }
-        let password = Password::parse(self.password)
-            .map_err(|invalid| Error::password("password", invalid))?;
-        let name = self.name.map(|name| display_name("name", &name)).transpose()?;
-        Ok(Registration { identifiers, password, name, roles: Vec::new() })
+        Ok(identifiers)
     }
+
+    /// Reads one where there may be none.
+    pub(super) fn parse_one(self, shapes: Shapes) -> Result<Option<Identifier>, Error> {
+        let mut identifiers = self.parse_any(shapes)?.into_iter();
+        match (identifiers.next(), identifiers.next()) {
+            (first, None) => Ok(first),
+            (_, Some(second)) => Err(Error::Invalid {
+                field: second.kind.as_str(),
+                reason: "value",
+                message: "Give one of email, username and phone.".into(),
+            }),
+        }
+    }
+
+    fn parse_any(self, shapes: Shapes) -> Result<Vec<Identifier>, Error> {
+        let given =
+            [(Kind::Email, self.email), (Kind::Username, self.username), (Kind::Phone, self.phone)];
+        let given = given.into_iter().filter_map(|(kind, value)| Some((kind, value?)));
+        given.map(|(kind, value)| parse_as(shapes, kind, &value)).collect()
+    }
+}
+
+fn parse_as(shapes: Shapes, kind: Kind, value: &str) -> Result<Identifier, Error> {
+    let parsed = shapes.parse_as(kind, value);
+    parsed.map_err(|invalid| Error::identifier(kind.as_str(), invalid))
+}
+
+/// Reads the password of an account to be.
+pub(super) fn new_password(password: String) -> Result<Password, Error> {
+    Password::parse(password).map_err(|invalid| Error::password("password", invalid))
 }
 
 /// Reads what a person calls themselves, or a device, in the member `field`.

@@ -1,57 +1,28 @@
 //! `GET /v1/sessions` and `DELETE /v1/sessions/{id}`
 
 use axum::Json as Answer;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use http::StatusCode;
-use serde::Serialize;
-use uuid::Uuid;
 
+use super::session_view::Sessions;
 use crate::app::App;
-use crate::clock::Time;
-use crate::error::Error;
 use crate::http::identity::Identity;
+use crate::http::path::Id;
 use crate::http::problem::Problem;
+use crate::http::query::Query;
 use crate::operations::Caller;
-use crate::tables::session::Session;
 
-/// The user's live sessions.
-#[derive(Serialize)]
-pub struct Sessions {
-    sessions: Vec<SessionView>,
-}
-
-#[derive(Serialize)]
-struct SessionView {
-    id: String,
-    current: bool,
-    channel: String,
-    started_at: Time,
-    last_seen_at: Time,
-    expires_at: Time,
-    address: Option<String>,
-    agent: Option<String>,
-    device: Option<String>,
-}
-
-/// Lists the user's live sessions, the oldest first.
+/// Lists the user's live sessions, the oldest first; with `ended=true` those that ended or expired in
+/// the last 30 days, the latest first.
 pub async fn get(
     State(app): State<App>,
     caller: Caller,
     identity: Identity,
+    query: Query,
 ) -> Result<Answer<Sessions>, Problem> {
-    let sessions = app.sessions_of(identity.user_id(), &caller).await?;
-    let view = |session: Session| SessionView {
-        current: session.id == identity.session_id(),
-        started_at: session.started_at,
-        last_seen_at: session.last_seen_at,
-        expires_at: session.over_at(),
-        id: session.id,
-        channel: session.channel,
-        address: session.address,
-        agent: session.agent,
-        device: session.device,
-    };
-    Ok(Answer(Sessions { sessions: sessions.into_iter().map(view).collect() }))
+    let current = Some(identity.session_id());
+    let user_id = identity.user_id();
+    Sessions::of(&app, &caller, (user_id, current), query).await.map(Answer)
 }
 
 /// Ends one of the user's sessions.
@@ -59,11 +30,9 @@ pub async fn delete(
     State(app): State<App>,
     caller: Caller,
     identity: Identity,
-    session_id: Result<Path<String>, axum::extract::rejection::PathRejection>,
+    id: Id,
 ) -> Result<StatusCode, Problem> {
-    // PostgreSQL refuses to look for some texts; no session has such an id.
-    let session_id = session_id.ok().and_then(|Path(id)| Uuid::parse_str(&id).ok());
-    let session_id = session_id.ok_or(Error::NotFound("session"))?.to_string();
+    let session_id = id.of("session")?;
     app.end_own_session(&caller, identity.user_id(), &session_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -31,6 +31,9 @@ async fn a_csv_file_says_by_its_header_and_the_mapping_what_is_what() {
     let database = importing.place.database();
     let source: String = database.query_row(sql, [], |row| row.get(0)).expect("one");
     assert_eq!(source, "auth-token");
+    let sql = "SELECT u.number FROM admins a JOIN users u ON u.id = a.user_id";
+    let admin: i64 = database.query_row(sql, [], |row| row.get(0)).expect("one may administer");
+    assert_eq!(admin, 1);
     let server = importing.place.serve().await;
     let log_in = async |identifier: &str, password: &str| {
         let body = json!({ "identifier": identifier, "password": password });

@@ -72,8 +72,8 @@ fn user(connection: &Connection, at: u32) -> rusqlite::Result<()> {
     let hash = "$argon2id$v=19$m=19456,t=2,p=1$".to_owned() + &"x".repeat(at as usize % 960);
     for form in ["client_sha256", "plain"].into_iter().take(1 + at as usize % 2) {
         connection
-            .prepare_cached("INSERT INTO passwords VALUES (?, ?, ?, ?)")?
-            .execute(params![id(1, at), form, hash, at])?;
+            .prepare_cached("INSERT INTO passwords VALUES (?, ?, ?, ?, ?)")?
+            .execute(params![id(1, at), form, hash, at, number(at)])?;
     }
     Ok(())
 }
@@ -140,6 +140,25 @@ fn others(connection: &Connection, users: u32) -> rusqlite::Result<()> {
             "passport",
             number(at)
         ])?;
+        connection
+            .prepare_cached("INSERT INTO admins VALUES (?, ?)")?
+            .execute(params![id(1, at), at])?;
+        connection
+            .prepare_cached("INSERT INTO invitations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+            .execute(params![
+                id(4, at),
+                format!("hash {at}"),
+                text(at).map(|_| "email"),
+                text(at),
+                text(at),
+                "editor",
+                at,
+                None::<String>,
+                number(at + 1).unwrap_or(1),
+                number(at),
+                None::<String>,
+                number(at + 2)
+            ])?;
         connection
             .prepare_cached("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)")?
             .execute(params!["passport", id(1, at), at, i64::MAX, 0, at])?;

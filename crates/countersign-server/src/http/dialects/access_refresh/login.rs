@@ -25,6 +25,7 @@ pub async fn post(
         LogIn { identifier: username.clone(), password, presented: Presented::Typed, device: None };
     let answer = match begin(&dialect, &caller, log_in).await {
         Err(Error::InvalidCredentials(half)) => refuse(&dialect, &username, half).await,
+        Err(Error::PasswordChangeRequired) => refuse(&dialect, &username, Half::Password).await,
         answer => answer,
     };
     answer.map_err(fail)

@@ -35,7 +35,7 @@ pub async fn post(
         Ok(answer) => Ok(answer),
         Err(Error::IdentifierTaken(_)) => Ok(taken(&dialect, &identifier).await.map_err(fail)?),
         Err(Error::Invalid { message, .. }) => Err(Fail::field("password", &message)),
-        Err(Error::RegistrationClosed) => {
+        Err(Error::RegistrationClosed | Error::Invitation(_)) => {
             let message = json!({ "message": "Registration is closed" });
             Err(Fail::new(StatusCode::FORBIDDEN, message))
         }
@@ -51,8 +51,7 @@ async fn register(
     password: Password,
 ) -> Result<Json<Value>> {
     let name = identifier.value.clone();
-    let registration =
-        Registration { identifiers: vec![identifier], password, name: None, roles: Vec::new() };
+    let registration = Registration::of(vec![identifier], password);
     let (_, session) =
         dialect.app().register(caller, dialect.terms(), dialect.policy(), registration).await?;
     let tokens = mint(dialect, &name, &session, caller.now)?;

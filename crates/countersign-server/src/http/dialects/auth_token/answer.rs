@@ -88,17 +88,17 @@ impl From<Error> for Fail {
             ),
             Error::Overloaded { retry_after } => Self::try_again(retry_after),
             Error::Invalid { message, .. } => Self::new(StatusCode::BAD_REQUEST, message),
-            Error::RegistrationClosed => {
+            Error::RegistrationClosed | Error::Invitation(_) => {
                 Self::new(StatusCode::FORBIDDEN, "Registration is closed.")
             }
-            Error::InvalidCredentials(_) => {
+            Error::InvalidCredentials(_) | Error::PasswordChangeRequired => {
                 Self::new(StatusCode::NOT_FOUND, "User does not exist.")
             }
             Error::IdentifierTaken(_) => {
                 Self::new(StatusCode::ACCEPTED, "User already exists. Please Log in.")
             }
             Error::NotFound(_) => invalid_token(),
-            Error::Conflict => Self::try_again(Duration::from_secs(1)),
+            Error::Conflict | Error::LastAdmin => Self::try_again(Duration::from_secs(1)),
             Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))

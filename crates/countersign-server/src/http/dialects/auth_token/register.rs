@@ -25,8 +25,7 @@ pub async fn post(
         .map_err(|_| Fail::new(StatusCode::BAD_REQUEST, "Provide a valid email."))?;
     let password = Password::parse(password)
         .map_err(|invalid| Fail::from(Error::password("password", invalid)))?;
-    let registration =
-        Registration { identifiers: vec![email], password, name: None, roles: Vec::new() };
+    let registration = Registration::of(vec![email], password);
     let registered = dialect
         .app()
         .register(&caller, dialect.terms(), dialect.policy(), registration)

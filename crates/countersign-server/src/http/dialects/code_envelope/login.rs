@@ -28,7 +28,7 @@ pub async fn post(
         Err(Error::InvalidCredentials(Half::Identifier)) => {
             Ok(login(201, "user not exist", (None, None)).into_response())
         }
-        Err(Error::InvalidCredentials(Half::Password)) => {
+        Err(Error::InvalidCredentials(Half::Password) | Error::PasswordChangeRequired) => {
             Ok(login(202, "wrong password", (None, None)).into_response())
         }
         Err(error) => Err(fail(error)),

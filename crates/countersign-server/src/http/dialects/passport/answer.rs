@@ -98,7 +98,7 @@ impl From<Error> for Fail {
             Error::InvalidCredentials(Half::Identifier) => {
                 Self::new(Code::AuthError, "请求的用户不存在")
             }
-            Error::InvalidCredentials(Half::Password) => {
+            Error::InvalidCredentials(Half::Password) | Error::PasswordChangeRequired => {
                 Self::new(Code::ParmasError, "用户登录密码输入错误")
             }
             Error::TooManyAttempts { retry_after } => {
@@ -106,10 +106,12 @@ impl From<Error> for Fail {
             }
             Error::Overloaded { retry_after } => Self::try_again(retry_after),
             Error::Invalid { message, .. } => Self::new(Code::ParmasError, message),
-            Error::RegistrationClosed => Self::new(Code::AuthError, "注册已关闭"),
+            Error::RegistrationClosed | Error::Invitation(_) => {
+                Self::new(Code::AuthError, "注册已关闭")
+            }
             Error::IdentifierTaken(_) => Self::new(Code::ParmasError, "手机号已存在，请重新输入"),
             Error::NotFound(_) => Self::new(Code::AuthError, "用户不存在，查无此用户"),
-            Error::Conflict => Self::try_again(Duration::from_secs(1)),
+            Error::Conflict | Error::LastAdmin => Self::try_again(Duration::from_secs(1)),
             Error::Db(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))

@@ -25,8 +25,7 @@ async fn register(dialect: &Dialect, caller: &Caller, request: Request) -> Resul
         .map_err(|_| Fail::new(Code::ParmasError, "手机号格式不正确"))?;
     let password =
         Password::parse(password).map_err(|invalid| Error::password("password", invalid))?;
-    let registration =
-        Registration { identifiers: vec![mobile], password, name: None, roles: Vec::new() };
+    let registration = Registration::of(vec![mobile], password);
     let user = dialect.app().sign_up(caller, dialect.policy(), registration).await?;
     Ok(Success { msg: "注册成功", data: json!({ "user_id": user.number }) })
 }

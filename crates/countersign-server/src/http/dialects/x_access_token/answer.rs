@@ -111,7 +111,7 @@ impl From<Error> for Fail {
             Error::InvalidCredentials(Half::Identifier) => {
                 Self::login(StatusCode::UNAUTHORIZED, r#"Basic realm ="User does not exist !!""#)
             }
-            Error::InvalidCredentials(Half::Password) => {
+            Error::InvalidCredentials(Half::Password) | Error::PasswordChangeRequired => {
                 Self::login(StatusCode::FORBIDDEN, r#"Basic realm ="Wrong Password !!""#)
             }
             Error::TooManyAttempts { retry_after } => {
@@ -119,14 +119,14 @@ impl From<Error> for Fail {
             }
             Error::Overloaded { retry_after } => Self::try_again(retry_after),
             Error::Invalid { message, .. } => Self::text(StatusCode::BAD_REQUEST, message),
-            Error::RegistrationClosed => {
+            Error::RegistrationClosed | Error::Invitation(_) => {
                 Self::text(StatusCode::FORBIDDEN, "Registration is closed.")
             }
             Error::IdentifierTaken(_) => {
                 Self::text(StatusCode::ACCEPTED, "User already exists. Please Log in.")
             }
             Error::NotFound(_) => Self::invalid_token(),
-            Error::Conflict => Self::try_again(Duration::from_secs(1)),
+            Error::Conflict | Error::LastAdmin => Self::try_again(Duration::from_secs(1)),
             Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))

@@ -24,12 +24,8 @@ pub async fn post(
     let name = DisplayName::parse(&name).map_err(|invalid| Error::name("name", invalid))?;
     let password =
         Password::parse(password).map_err(|invalid| Error::password("password", invalid))?;
-    let registration = Registration {
-        identifiers: vec![email],
-        password,
-        name: Some(name.into()),
-        roles: Vec::new(),
-    };
+    let registration =
+        Registration { name: Some(name.into()), ..Registration::of(vec![email], password) };
     dialect.app().sign_up(&caller, dialect.policy(), registration).await?;
     Ok((StatusCode::CREATED, Html("Successfully registered.")))
 }

@@ -1,0 +1,23 @@
+//! `POST /v1/admin/users/{id}/logout`
+
+use axum::extract::State;
+use countersign::EndReason;
+use http::StatusCode;
+
+use crate::app::App;
+use crate::http::admin::Admin;
+use crate::http::path::Id;
+use crate::http::problem::Problem;
+use crate::http::query::NoQuery;
+
+/// Ends all of the user's sessions, and every login that is under way.
+pub async fn post(
+    State(app): State<App>,
+    admin: Admin,
+    _: NoQuery,
+    id: Id,
+) -> Result<StatusCode, Problem> {
+    let id = id.of("user")?;
+    app.log_out_everywhere(admin.caller(), &id, None, EndReason::Admin).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

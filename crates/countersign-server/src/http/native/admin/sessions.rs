@@ -1,0 +1,26 @@
+//! `GET /v1/admin/sessions`
+
+use axum::Json as Answer;
+use axum::extract::State;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::http::admin::Admin;
+use crate::http::native::session_view::Sessions;
+use crate::http::problem::Problem;
+use crate::http::query::Query;
+
+/// Lists the sessions of one user, as the user's own list does.
+pub async fn get(
+    State(app): State<App>,
+    admin: Admin,
+    mut query: Query,
+) -> Result<Answer<Sessions>, Problem> {
+    let user_id = query.id("user")?.ok_or_else(|| Error::Invalid {
+        field: "user",
+        reason: "missing",
+        message: "say whose sessions: user=ID".into(),
+    })?;
+    let user = app.user(&user_id).await?;
+    Sessions::of(&app, admin.caller(), (&user.id, None), query).await.map(Answer)
+}
