@@ -193,10 +193,15 @@ impl Keys {
 
     /// Signs an access token with the key that is active at `now`.
     pub fn sign(&self, claims: &impl Serialize, now: Time) -> Result<String> {
+        self.sign_as(ACCESS_TYPE, claims, now)
+    }
+
+    /// As [`Keys::sign`], what is no access token.
+    pub fn sign_as(&self, typ: &str, claims: &impl Serialize, now: Time) -> Result<String> {
         let loaded = self.0.loaded.read().clone();
         let active = SigningKeyRow::active(&loaded.rows, now)
             .and_then(|row| loaded.opened.get(&row.kid))
             .ok_or(Error::Internal("there is no active signing key"))?;
-        Ok(active.issuer.sign(ACCESS_TYPE, claims)?)
+        Ok(active.issuer.sign(typ, claims)?)
     }
 }

@@ -26,11 +26,13 @@ use crate::keys::{Keys, Sealing};
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
+use crate::operations::status_lists::StatusLists;
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
 use crate::redis::Redis;
 use crate::secrets::MasterSecret;
+use crate::tables::counter;
 use crate::uses::Uses;
 
 /// How many good tokens a verifier remembers, so that their signatures are not checked again.
@@ -76,6 +78,8 @@ pub struct Parts {
     pub mirrors: Mirrors,
     pub(crate) turns: Turns,
     pub(crate) numbers: Numbers,
+    pub(crate) status_indexes: Numbers,
+    pub(crate) status_lists: StatusLists,
     pub(crate) uses: Uses,
     /// Whether a right password, as it was typed, is also stored in the form of clients that
     /// send its SHA-256.
@@ -124,6 +128,7 @@ impl App {
             Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
             None => Audit::default(),
         };
+        let block = if command { 1 } else { 100 };
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
             verifier: verifier(&config, &keys),
@@ -134,7 +139,9 @@ impl App {
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
             mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
             turns: Turns::default(),
-            numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
+            numbers: Numbers::in_blocks_of(block, counter::USER_NUMBER),
+            status_indexes: Numbers::in_blocks_of(block, counter::STATUS_INDEX),
+            status_lists: StatusLists::default(),
             uses: Uses::default(),
             shapes,
             wants_client_sha256,

@@ -112,6 +112,8 @@ pub struct TokensConfig {
     /// How far in the future `iat` and `nbf` may lie; `exp` has no leeway.
     #[serde(with = "form::duration")]
     pub leeway: Duration,
+    /// Whether access tokens say where their status is told, and status lists tell it.
+    pub status_list: bool,
 }
 
 /// Sessions and refresh tokens.
@@ -235,6 +237,7 @@ impl Default for Config {
                 algorithm: Algorithm::Es256,
                 access_ttl: Duration::from_mins(15),
                 leeway: Duration::from_secs(30),
+                status_list: false,
             },
             sessions: SessionsConfig {
                 refresh_ttl: Duration::from_hours(30 * 24),

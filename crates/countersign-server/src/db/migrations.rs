@@ -39,6 +39,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("21_outbox.sql"),
     migration!("22_outbox_due.sql"),
     migration!("23_api_keys.sql"),
+    migration!("24_sessions_status.sql"),
+    migration!("25_ended_statuses.sql"),
+    migration!("26_ended_statuses_until.sql"),
 ];
 
 #[cfg(test)]

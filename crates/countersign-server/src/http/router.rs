@@ -10,7 +10,7 @@ use super::dialects::{self, MountError};
 use super::layers::{Surroundings, surround, with_fallbacks};
 use super::native::{
     forward_auth, health, introspect, jwks, login, logout, me, metadata, password, refresh,
-    register, revoke, sessions,
+    register, revoke, sessions, status_list,
 };
 use super::tokens::Tokens;
 use crate::app::App;
@@ -59,6 +59,7 @@ fn native() -> Vec<Route<App>> {
         Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
         Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
         Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
+        Route::new(M::GET, "/v1/status-lists/{list}", get(status_list::get)),
         Route::new(M::GET, "/forward-auth", get(forward_auth::get)),
         Route::new(M::GET, "/healthz", get(health::live)),
         Route::new(M::GET, "/readyz", get(health::ready)),

@@ -20,6 +20,7 @@ pub mod refresh;
 pub mod register;
 pub mod roles;
 pub mod sessions;
+pub mod status_lists;
 pub mod throttle;
 pub mod tokens;
 pub mod turns;

@@ -8,7 +8,7 @@ use super::throttle::LOCKED;
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
-use crate::tables::{change, failure, node, outbox, revocation, session};
+use crate::tables::{change, ended_status, failure, node, outbox, revocation, session};
 
 /// How long counts of failed attempts are kept.
 const FAILURES: Duration = Duration::from_hours(24);
@@ -30,6 +30,7 @@ impl App {
                 let now = *now;
                 failure::purge(tx, now.minus(FAILURES), LOCKED).await?;
                 revocation::purge(tx, now.minus(revocation::KEPT)).await?;
+                ended_status::purge(tx, now.minus(revocation::KEPT)).await?;
                 change::purge(tx, now.minus(revocation::KEPT)).await?;
                 outbox::purge(tx, now.minus(COPIES)).await?;
                 node::purge(tx, now.minus(NODES)).await?;

@@ -4,6 +4,7 @@ pub mod api_key;
 pub mod bulk;
 pub mod change;
 pub mod counter;
+pub mod ended_status;
 pub mod event;
 pub mod failure;
 pub mod identifier;
@@ -28,6 +29,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("bulk", bulk::STATEMENTS),
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),
+        ("ended_status", ended_status::STATEMENTS),
         ("event", event::STATEMENTS),
         ("failure", failure::STATEMENTS),
         ("identifier", identifier::STATEMENTS),

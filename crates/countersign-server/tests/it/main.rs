@@ -38,5 +38,6 @@ mod races;
 mod redis;
 mod refresh;
 mod statements;
+mod status_lists;
 mod tokens;
 mod x_access_token;

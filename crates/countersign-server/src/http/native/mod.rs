@@ -14,4 +14,5 @@ pub mod refresh;
 pub mod register;
 pub mod revoke;
 pub mod sessions;
+pub mod status_list;
 pub mod token_form;
