@@ -18,7 +18,7 @@ use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::db::{Db, Tx};
+use crate::db::{Db, DbError, Tx};
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::identifier::Shapes;
@@ -114,11 +114,7 @@ impl App {
             let keys = keys.clone();
             move || keys.mark_changed()
         });
-        let known_api_keys = ApiKeys::load(db.clone()).await?;
-        node.on_api_keys_changed({
-            let keys = known_api_keys.clone();
-            move || keys.mark_changed()
-        });
+        let known_api_keys = api_keys(db.clone(), &node).await?;
         let derive = |label: &str| {
             (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
         };
@@ -273,6 +269,16 @@ pub(crate) fn ticks(interval: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks
+}
+
+/// The API keys, read anew whenever a node changed them.
+async fn api_keys(db: Db, node: &Node) -> Result<ApiKeys, DbError> {
+    let keys = ApiKeys::load(db).await?;
+    node.on_api_keys_changed({
+        let keys = keys.clone();
+        move || keys.mark_changed()
+    });
+    Ok(keys)
 }
 
 fn verifier(config: &Config, keys: &Keys) -> Verifier {

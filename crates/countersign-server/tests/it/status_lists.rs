@@ -35,8 +35,8 @@ impl Listed {
     }
 
     /// The list, verified as others do, by the published keys alone.
-    async fn list(&self, list: &str) -> (Value, StatusList) {
-        let answer = self.get(list).await;
+    async fn list(&self, number: &str) -> (Value, StatusList) {
+        let answer = self.get(number).await;
         assert_eq!(answer.status, 200, "{answer:?}");
         assert_eq!(answer.headers["content-type"], "application/statuslist+jwt");
         assert_eq!(answer.headers["cache-control"], "public, max-age=60");
@@ -47,12 +47,13 @@ impl Listed {
         };
         let app = &self.0.app;
         let keys = app.keys.ring().keys();
-        let verifier = Verifier::new(profile, KeyRing::new(keys.to_vec()));
-        let verified = verifier.verify(&answer.text, app.clock.now().seconds());
-        let claims: Value = verified.expect("it is signed").claims.deserialize().expect("claims");
+        let verifier = Verifier::new(profile, KeyRing::new(keys));
+        let token = verifier.verify(&answer.text, app.clock.now().seconds());
+        let claims: Value = token.expect("it is signed").claims.deserialize().expect("claims");
         assert_eq!(claims["status_list"]["bits"], 1);
-        let lst = claims["status_list"]["lst"].as_str().expect("a text").to_owned();
-        (claims, StatusList::decode(1, &lst, 1 << 17).expect("it is one"))
+        let encoded = claims["status_list"]["lst"].as_str().expect("a text");
+        let list = StatusList::decode(1, encoded, 1 << 17).expect("it is one");
+        (claims, list)
     }
 
     /// The status of the session as its access token says that it is told.
