@@ -27,6 +27,7 @@
 //! | feature | what it brings |
 //! |---|---|
 //! | `layer` (default) | `countersign::layer`: the guard, a tower layer for services of any kind |
+//! | `status-list` | `StatusList`: reads and writes Token Status Lists |
 //! | `axum` | `countersign::axum`: extractors for axum 0.8 |
 //! | `remote` | `countersign::remote`: the keys of an issuer, and the revocations of a server as they happen |
 
@@ -60,6 +61,8 @@ mod revocation;
 #[cfg(feature = "layer")]
 mod revocations;
 mod signing_key;
+#[cfg(feature = "status-list")]
+mod status_list;
 mod token;
 #[cfg(test)]
 mod vectors;
@@ -82,6 +85,8 @@ pub use revocation::{Revocation, RevocationSet, UnknownRevocation};
 #[cfg(feature = "layer")]
 pub use revocations::{Revocations, Standing};
 pub use signing_key::SigningKey;
+#[cfg(feature = "status-list")]
+pub use status_list::{StatusList, StatusListError};
 pub use verifier::{Verified, Verifier};
 pub use verifying_key::VerifyingKey;
 

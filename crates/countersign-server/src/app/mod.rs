@@ -19,7 +19,7 @@ use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::db::{Db, Tx};
+use crate::db::{Db, DbError, Tx};
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::identifier::Shapes;
@@ -28,11 +28,13 @@ use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
 use crate::operations::seals::{SealKey, Seals};
+use crate::operations::status_lists::StatusLists;
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
 use crate::redis::Redis;
 use crate::secrets::MasterSecret;
+use crate::tables::counter;
 use crate::uses::Uses;
 
 /// How many good tokens a verifier remembers, so that their signatures are not checked again.
@@ -81,6 +83,8 @@ pub struct Parts {
     pub mirrors: Mirrors,
     pub(crate) turns: Turns,
     pub(crate) numbers: Numbers,
+    pub(crate) status_indexes: Numbers,
+    pub(crate) status_lists: StatusLists,
     pub(crate) uses: Uses,
     /// Whether a right password, as it was typed, is also stored in the form of clients that
     /// send its SHA-256.
@@ -131,11 +135,7 @@ impl App {
             let keys = keys.clone();
             move || keys.mark_changed()
         });
-        let known_api_keys = ApiKeys::load(db.clone()).await?;
-        node.on_api_keys_changed({
-            let keys = known_api_keys.clone();
-            move || keys.mark_changed()
-        });
+        let known_api_keys = api_keys(db.clone(), &node).await?;
         let derive = |label: &str| {
             (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
         };
@@ -145,6 +145,7 @@ impl App {
             Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
             None => Audit::default(),
         };
+        let block = if command { 1 } else { 100 };
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
             verifier: verifier(&config, &keys),
@@ -155,7 +156,9 @@ impl App {
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
             mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
             turns: Turns::default(),
-            numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
+            numbers: Numbers::in_blocks_of(block, counter::USER_NUMBER),
+            status_indexes: Numbers::in_blocks_of(block, counter::STATUS_INDEX),
+            status_lists: StatusLists::default(),
             uses: Uses::default(),
             followers: Followers::new(config.http.max_streams),
             shapes,
@@ -282,6 +285,16 @@ pub(crate) fn ticks(interval: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks
+}
+
+/// The API keys, read anew whenever a node changed them.
+async fn api_keys(db: Db, node: &Node) -> Result<ApiKeys, DbError> {
+    let keys = ApiKeys::load(db).await?;
+    node.on_api_keys_changed({
+        let keys = keys.clone();
+        move || keys.mark_changed()
+    });
+    Ok(keys)
 }
 
 fn verifier(config: &Config, keys: &Keys) -> Verifier {

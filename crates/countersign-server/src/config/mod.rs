@@ -114,6 +114,8 @@ pub struct TokensConfig {
     /// How far in the future `iat` and `nbf` may lie; `exp` has no leeway.
     #[serde(with = "form::duration")]
     pub leeway: Duration,
+    /// Whether access tokens say where their status is told, and status lists tell it.
+    pub status_list: bool,
 }
 
 /// The keys that sign access tokens of the native API.
@@ -251,6 +253,7 @@ impl Default for Config {
                 algorithm: Algorithm::Es256,
                 access_ttl: Duration::from_mins(15),
                 leeway: Duration::from_secs(30),
+                status_list: false,
             },
             keys: KeysConfig { rotate_every: Some(Duration::from_hours(30 * 24)) },
             sessions: SessionsConfig {

@@ -249,6 +249,7 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("tokens", "access_ttl = \"1500ms\""),
         ("tokens", "access_ttl = \"25h\""),
         ("tokens", "leeway = \"1h\""),
+        ("tokens", "status_list = true\nalgorithm = \"HS256\""),
         ("tokens", "audience = \"a b\""),
         ("sessions", "refresh_ttl = \"91d\""),
         ("sessions", "absolute_ttl = \"11y\""),

@@ -49,6 +49,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("31_events_kind.sql"),
     migration!("32_invitations.sql"),
     migration!("33_invitations_expiry.sql"),
+    migration!("34_sessions_status.sql"),
+    migration!("35_ended_statuses.sql"),
+    migration!("36_ended_statuses_until.sql"),
 ];
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::native::admin::{
 };
 use super::native::{
     forward_auth, health, introspect, jwks, login, logout, me, metadata, password, refresh,
-    register, replace_password, revocations, revoke, sessions,
+    register, replace_password, revocations, revoke, sessions, status_list,
 };
 use super::tokens::Tokens;
 use crate::app::App;
@@ -64,6 +64,7 @@ fn native() -> Vec<Route<App>> {
         Route::new(M::POST, "/v1/password", post(replace_password::post)),
         Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
         Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
+        Route::new(M::GET, "/v1/status-lists/{list}", get(status_list::get)),
         Route::new(M::GET, "/forward-auth", get(forward_auth::get)),
         Route::new(M::GET, "/healthz", get(health::live)),
         Route::new(M::GET, "/readyz", get(health::ready)),

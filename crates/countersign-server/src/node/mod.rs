@@ -188,7 +188,9 @@ impl Node {
     /// Has everything read anew that is read after a change.
     fn react_to_all(&self) {
         let reactions: Vec<Reaction> = self.0.reactions.lock().values().cloned().collect();
-        reactions.iter().for_each(|react| react());
+        for react in reactions {
+            react();
+        }
     }
 
     fn revoke(&self, revocation: Revocation) {

@@ -27,6 +27,7 @@ pub mod register;
 pub mod roles;
 pub mod seals;
 pub mod sessions;
+pub mod status_lists;
 pub mod throttle;
 pub mod tokens;
 pub mod turns;

@@ -78,6 +78,7 @@ impl App {
         let revoked = now.minus(revocation::KEPT);
         self.purge_rows(&purge::FAILURES, &params![LOCKED], now.minus(FAILURES)).await?;
         self.purge_rows(&purge::REVOCATIONS, &[], revoked).await?;
+        self.purge_rows(&purge::ENDED_STATUSES, &[], revoked).await?;
         self.purge_rows(&purge::CHANGES, &[], revoked).await?;
         self.purge_rows(&purge::OUTBOX, &[], now.minus(COPIES)).await?;
         self.purge_rows(&purge::NODES, &[], now.minus(NODES)).await?;

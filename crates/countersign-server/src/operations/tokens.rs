@@ -6,6 +6,7 @@ use countersign::RefreshToken;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::status_lists::StatusClaim;
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::{Error, Result};
@@ -39,6 +40,8 @@ struct AccessClaims<'a> {
     auth_time: i64,
     amr: Vec<&'a str>,
     roles: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<StatusClaim>,
 }
 
 impl App {
@@ -61,6 +64,7 @@ impl App {
             auth_time: session.started_at.seconds(),
             amr: session.amr.split(' ').collect(),
             roles: &user.roles,
+            status: self.status_claim(session),
         };
         Ok(TokenPair {
             access_token: self.keys.sign(&claims, now)?,

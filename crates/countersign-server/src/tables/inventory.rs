@@ -153,9 +153,11 @@ pub const TABLES: &[Table] = &[
             "agent",
             "device",
             "ended_at",
-            "end_reason"
+            "end_reason",
+            "status_index"
         ]
     ),
+    table!(moves, "ended_statuses", ["status_index"], ["until"]),
     table!(moves, "revocations", ["subject"], ["reason", "until"]),
     table!(
         moves,

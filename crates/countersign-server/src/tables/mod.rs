@@ -5,6 +5,7 @@ pub mod api_key;
 pub mod bulk;
 pub mod change;
 pub mod counter;
+pub mod ended_status;
 pub mod event;
 pub mod event_seal;
 pub mod failure;
@@ -34,6 +35,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("bulk", bulk::STATEMENTS),
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),
+        ("ended_status", ended_status::STATEMENTS),
         ("event", event::STATEMENTS),
         ("event_seal", event_seal::STATEMENTS),
         ("failure", failure::STATEMENTS),

@@ -70,6 +70,8 @@ macro_rules! over {
 pub const FAILURES: Over = over!("failures", "last_at", "subject", "failures < ? AND ");
 /// Revocations, those that an import brought along too.
 pub const REVOCATIONS: Over = over!("revocations", "until", "subject");
+/// Entries of the status lists whose sessions have been over for long.
+pub const ENDED_STATUSES: Over = over!("ended_statuses", "until", "status_index");
 /// Changes that every node has read.
 pub const CHANGES: Over = over!("changes", "until", "seq");
 /// Copies that waited for Redis in vain.
@@ -121,7 +123,7 @@ impl Slice {
 
 /// The statements of all.
 pub(super) fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
-    [&FAILURES, &REVOCATIONS, &CHANGES, &OUTBOX, &NODES, &INVITATIONS, &SESSIONS]
+    [&FAILURES, &REVOCATIONS, &ENDED_STATUSES, &CHANGES, &OUTBOX, &NODES, &INVITATIONS, &SESSIONS]
         .into_iter()
         .flat_map(Over::statements)
 }

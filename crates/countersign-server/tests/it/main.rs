@@ -46,5 +46,6 @@ mod revocations;
 mod rotation;
 mod seals;
 mod statements;
+mod status_lists;
 mod tokens;
 mod x_access_token;

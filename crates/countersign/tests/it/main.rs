@@ -7,5 +7,6 @@ mod kit;
 mod mutation;
 mod pyjwt_keys;
 mod round_trip;
+mod status_list;
 mod token;
 mod weak_secrets;

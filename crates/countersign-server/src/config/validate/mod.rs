@@ -110,6 +110,10 @@ fn tokens(tokens: &TokensConfig) -> Check {
             "an http URL is for this machine alone; write the https one",
         );
     }
+    if tokens.status_list && tokens.algorithm.is_symmetric() {
+        let problem = "with a symmetric tokens.algorithm nobody could verify the lists";
+        return refuse("tokens.status_list", problem);
+    }
     lives("tokens.access_ttl", tokens.access_ttl, SECOND..=DAY)?;
     lives("tokens.leeway", tokens.leeway, Duration::ZERO..=5 * MINUTE)
 }

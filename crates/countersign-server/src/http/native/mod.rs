@@ -18,4 +18,5 @@ pub mod revocations;
 pub mod revoke;
 pub mod session_view;
 pub mod sessions;
+pub mod status_list;
 pub mod token_form;
