@@ -3,6 +3,7 @@
 mod claims;
 mod jose;
 mod kit;
+mod minting;
 mod mutation;
 mod pyjwt_keys;
 mod round_trip;
