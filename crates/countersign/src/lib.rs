@@ -28,6 +28,9 @@
 //! |---|---|
 //! | `layer` (default) | `countersign::layer`: the guard, a tower layer for services of any kind |
 //! | `axum` | `countersign::axum`: extractors for axum 0.8 |
+//! | `test` | `countersign::test`: for tests, a clock to set, tokens good and bad, and rules for stores of sessions |
+//!
+//! An application that issues its own tokens keeps its [`sessions`] by the same rules as the server.
 
 #![warn(missing_docs)]
 
@@ -56,7 +59,10 @@ mod refresh_token;
 mod revocation;
 #[cfg(feature = "layer")]
 mod revocations;
+pub mod sessions;
 mod signing_key;
+#[cfg(feature = "test")]
+pub mod test;
 mod token;
 #[cfg(test)]
 mod vectors;

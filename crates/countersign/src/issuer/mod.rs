@@ -117,6 +117,20 @@ impl Issuer {
         self.sign_bytes((typ, &Members::new()), &payload)
     }
 
+    /// How long tokens live that are not told.
+    pub(crate) fn default_lifetime(&self) -> Duration {
+        self.terms.lifetime
+    }
+
+    /// What every access token must carry (RFC 9068, section 2.2) and this issuer does not know.
+    pub(crate) fn lacks(&self) -> Option<&'static str> {
+        match (&self.terms.issuer, self.terms.audience.is_empty()) {
+            (None, _) => Some("issuer"),
+            (_, true) => Some("audience"),
+            _ => None,
+        }
+    }
+
     fn sign_bytes(
         &self,
         (typ, additional): (&str, &Members),
