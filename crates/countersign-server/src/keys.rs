@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::{Algorithm, Issuer, KeyRing, SigningKey};
 use parking_lot::RwLock;
-use serde::Serialize;
 
 use crate::clock::Time;
 use crate::db::Db;
@@ -16,9 +15,6 @@ use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::secrets::MasterSecret;
 use crate::tables::signing_key::{self, SigningKeyRow};
-
-/// The `typ` of a native access token (RFC 9068, section 2.1).
-pub const ACCESS_TYPE: &str = "at+jwt";
 
 /// The keys that sign and those that verify. Cheap to clone.
 #[derive(Clone)]
@@ -191,12 +187,12 @@ impl Keys {
         loaded.rows.iter().any(|row| row.kid == kid && row.revoked_at.is_some())
     }
 
-    /// Signs an access token with the key that is active at `now`.
-    pub fn sign(&self, claims: &impl Serialize, now: Time) -> Result<String> {
+    /// Signs with the key that is active at `now`.
+    pub fn issuer(&self, now: Time) -> Result<Issuer> {
         let loaded = self.0.loaded.read().clone();
         let active = SigningKeyRow::active(&loaded.rows, now)
             .and_then(|row| loaded.opened.get(&row.kid))
             .ok_or(Error::Internal("there is no active signing key"))?;
-        Ok(active.issuer.sign(ACCESS_TYPE, claims)?)
+        Ok(active.issuer.clone())
     }
 }
