@@ -18,9 +18,6 @@ use crate::error::{Error, Result};
 use crate::secrets::MasterSecret;
 use crate::tables::signing_key::{self, SigningKeyRow};
 
-/// The `typ` of a native access token (RFC 9068, section 2.1).
-pub const ACCESS_TYPE: &str = "at+jwt";
-
 /// The keys that sign and those that verify. Cheap to clone.
 #[derive(Clone)]
 pub struct Keys(Arc<Inner>);
@@ -200,17 +197,17 @@ impl Keys {
         loaded.rows.iter().any(|row| row.kid == kid && row.revoked_at.is_some())
     }
 
-    /// Signs an access token with the key that is active at `now`.
-    pub fn sign(&self, claims: &impl Serialize, now: Time) -> Result<String> {
-        self.sign_as(ACCESS_TYPE, claims, now)
+    /// As [`Issuer::sign`], with the key that is active at `now`.
+    pub fn sign_as(&self, typ: &str, claims: &impl Serialize, now: Time) -> Result<String> {
+        Ok(self.issuer(now)?.sign(typ, claims)?)
     }
 
-    /// As [`Keys::sign`], what is not an access token and has another `typ`.
-    pub fn sign_as(&self, typ: &str, claims: &impl Serialize, now: Time) -> Result<String> {
+    /// Signs with the key that is active at `now`.
+    pub fn issuer(&self, now: Time) -> Result<Issuer> {
         let loaded = self.0.loaded.read().clone();
         let active = SigningKeyRow::active(&loaded.rows, now)
             .and_then(|row| loaded.opened.get(&row.kid))
             .ok_or(Error::Internal("there is no active signing key"))?;
-        Ok(active.issuer.sign(typ, claims)?)
+        Ok(active.issuer.clone())
     }
 }

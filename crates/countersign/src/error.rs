@@ -204,14 +204,39 @@ impl fmt::Display for Kid<'_> {
     }
 }
 
-/// Why nothing was signed.
+/// Why nothing was signed, or an issuer cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignError {
     /// The claims are not a JSON object.
     #[error("the claims are not a JSON object")]
     Claims,
-    /// `exp` is missing or no integer, or not after `iat`.
+    /// A member of the header cannot be written, or those that a function returned are no object.
+    #[error("the additional members of the header are not a JSON object")]
+    Header,
+    /// The claim has a meaning of its own, and a method of its own that sets it.
+    #[error("the claim `{name}` cannot be added")]
+    ReservedClaim {
+        /// Which one.
+        name: String,
+    },
+    /// The member of the header follows from the key and the type, or no verifier here accepts it.
+    #[error("the header's member `{name}` cannot be added")]
+    ReservedHeader {
+        /// Which one.
+        name: String,
+    },
+    /// A claim is empty, or out of its range.
+    #[error("the claim `{name}` is not of its type")]
+    ClaimType {
+        /// Which one.
+        name: &'static str,
+    },
+    /// No verifier here could read the claims or the header: they are nested too deeply, or have a
+    /// NUL.
+    #[error("no verifier could read it: {0}")]
+    Unreadable(JsonError),
+    /// `exp` is missing or no integer, or not after `iat` and `nbf`; a lifetime of zero.
     #[error("the claims' lifetime is missing or empty")]
     Lifetime,
     /// The token would be longer than any verifier here accepts.

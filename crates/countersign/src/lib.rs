@@ -30,6 +30,9 @@
 //! | `status-list` | `StatusList`: reads and writes Token Status Lists |
 //! | `axum` | `countersign::axum`: extractors for axum 0.8 |
 //! | `remote` | `countersign::remote`: the keys of an issuer, and the revocations of a server as they happen |
+//! | `test` | `countersign::test`: for tests, a clock to set, tokens good and bad, and rules for stores of sessions |
+//!
+//! An application that issues its own tokens keeps its [`sessions`] by the same rules as the server.
 
 #![warn(missing_docs)]
 
@@ -52,6 +55,7 @@ mod key_ring;
 pub mod layer;
 mod memory;
 mod profile;
+mod random;
 mod reason;
 pub mod refresh;
 mod refresh_token;
@@ -60,9 +64,12 @@ pub mod remote;
 mod revocation;
 #[cfg(feature = "layer")]
 mod revocations;
+pub mod sessions;
 mod signing_key;
 #[cfg(feature = "status-list")]
 mod status_list;
+#[cfg(feature = "test")]
+pub mod test;
 mod token;
 #[cfg(test)]
 mod vectors;
@@ -75,7 +82,7 @@ pub use clock::Clock;
 pub use csrf_token::CsrfTokens;
 pub use error::{HeaderError, JsonError, JwkSetError, KeyError, SignError, VerifyError};
 pub use freshness::{Freshness, Moment};
-pub use issuer::Issuer;
+pub use issuer::{Issuer, IssuerBuilder, TokenBuilder};
 pub use jwk::{Jwk, JwkSet};
 pub use key_ring::KeyRing;
 pub use profile::{ClaimType, Profile, Subject};

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::refresh::{Decision, Windows, decide};
+use countersign::refresh::{State, Verdict, Windows, judge};
 use countersign::{EndReason, RefreshToken};
 use futures::FutureExt as _;
 
@@ -81,35 +81,41 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
     let Some(mut session) = session else {
         return Ok(Outcome::Over(EndReason::ExpiredAbsolute));
     };
-    if let Some((_, reason)) = session.ended {
-        return Ok(Outcome::Over(reason));
-    }
-    if let Some(expiry) = session.over(caller.now) {
-        return end(tx, &app, (caller, &session), expiry).await;
-    }
     let user = user::find_in(tx, user_id).await?.filter(|_| active);
-    let Some(user) = user else {
-        return end(tx, &app, (caller, &session), (caller.now, EndReason::Disabled)).await;
-    };
-    let mut row = session.rotation;
-    row.used = row.used.max(app.uses.highest(presented.session_id).unwrap_or(0));
-    match decide(row, presented.generation, caller.now.0, app.windows()) {
-        Decision::Repeat => {}
-        Decision::Advance(rotation) => {
-            let from = session.rotation.current;
+    let mut state = state(&session);
+    state.barred = user.is_none().then_some(EndReason::Disabled);
+    let noted = app.uses.highest(presented.session_id).unwrap_or(0);
+    state.rotation.used = state.rotation.used.max(noted);
+    match judge(state, presented.generation, caller.now.0, app.windows()) {
+        Verdict::Ended(reason) => return Ok(Outcome::Over(reason)),
+        Verdict::End(reason) => {
+            let end_of_life = session.over(caller.now).filter(|(_, expiry)| *expiry == reason);
+            let ending = end_of_life.unwrap_or((caller.now, reason));
+            return end(tx, &app, (caller, &session), ending).await;
+        }
+        Verdict::Repeat => {}
+        Verdict::Advance { rotation, idle_expires_at } => {
             session.rotation = rotation;
             session.last_seen_at = caller.now;
-            session.idle_expires_at = caller.now.plus(session.idle_ttl);
-            if !session::rotate(tx, &session, from).await? {
+            session.idle_expires_at = Time(idle_expires_at);
+            if !session::rotate(tx, &session, state.rotation.current).await? {
                 return Err(Error::Conflict);
             }
         }
-        Decision::Reuse => {
-            let reuse = (caller.now, EndReason::RefreshReuse);
-            return end(tx, &app, (caller, &session), reuse).await;
-        }
     }
+    let user = user.ok_or(Error::Internal("a session was refreshed without its user"))?;
     Ok(Outcome::Refreshed(Box::new((user, session))))
+}
+
+fn state(session: &Session) -> State {
+    State {
+        ended: session.ended.map(|(_, reason)| reason),
+        barred: None,
+        expires_at: session.expires_at.0,
+        idle_expires_at: session.idle_expires_at.0,
+        idle_ttl: session.idle_ttl,
+        rotation: session.rotation,
+    }
 }
 
 async fn end(

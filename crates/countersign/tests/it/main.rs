@@ -4,6 +4,7 @@ mod claims;
 mod jose;
 mod jwk_set;
 mod kit;
+mod minting;
 mod mutation;
 mod pyjwt_keys;
 mod round_trip;
