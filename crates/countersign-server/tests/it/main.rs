@@ -20,6 +20,7 @@ mod code_envelope;
 mod cookies;
 mod disconnects;
 mod flask;
+mod flask_legacy;
 mod foreign_hashes;
 mod forms;
 mod identifiers;
