@@ -18,6 +18,7 @@ mod auth_token;
 mod bodies;
 mod code_envelope;
 mod cookies;
+mod dialects;
 mod disconnects;
 mod flask;
 mod flask_legacy;
