@@ -7,6 +7,7 @@ mod program;
 
 mod commands;
 mod configuration;
+mod dialects;
 mod endings;
 mod first_start;
 mod importing;
