@@ -41,6 +41,20 @@ impl App {
         Ok(verified)
     }
 
+    /// The session of a native access token, which may have expired or be over otherwise: for ending
+    /// it.
+    pub async fn session_of_access_token(&self, token: &str, now: Time) -> Option<String> {
+        let verify = || self.verifier.verify_even_if_expired(token, now.seconds());
+        let verified = match verify() {
+            Err(VerifyError::UnknownKey { .. }) => {
+                self.nudge(now).await;
+                verify()
+            }
+            verified => verified,
+        };
+        Some(verified.ok()?.claims.session_id()?.to_owned())
+    }
+
     /// Checks a token of a dialect, with its verifier.
     pub fn check_token_with(
         &self,

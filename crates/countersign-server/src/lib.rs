@@ -3,6 +3,7 @@
 //! Dependencies point one way: `cli → http → operations → tables → db`.
 
 pub mod access;
+pub mod api_keys;
 pub mod app;
 pub mod audit;
 pub mod cli;

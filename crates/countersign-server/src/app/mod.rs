@@ -14,6 +14,7 @@ use zeroize::Zeroizing;
 
 pub use self::start::{Notices, Setup, StartError};
 use self::start::{Opened, open, raise_longest_access_ttl, redis};
+use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
@@ -25,6 +26,7 @@ use crate::keys::{Keys, Sealing};
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
+use crate::operations::seals::{SealKey, Seals};
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
@@ -58,6 +60,8 @@ pub struct Parts {
     pub redis: Option<Redis>,
     /// The native signing keys.
     pub keys: Keys,
+    /// The API keys of programs that ask.
+    pub(crate) known_api_keys: ApiKeys,
     /// The one way to hash passwords.
     pub lane: HashLane,
     /// What is a phone number here.
@@ -78,6 +82,7 @@ pub struct Parts {
     /// send its SHA-256.
     pub(crate) wants_client_sha256: bool,
     pub(crate) audit: Audit,
+    pub(crate) seals: Seals,
 }
 
 impl Deref for App {
@@ -102,9 +107,15 @@ impl App {
         let id = entropy.uuid(now).to_string();
         let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
         let sealing = Sealing::new(master.clone(), previous.clone());
+        let seals = Seals::new(SealKey::load(&db, &sealing, &entropy).await?);
         let keys = Keys::load(db.clone(), sealing.clone(), now).await?;
         node.on_keys_changed({
             let keys = keys.clone();
+            move || keys.mark_changed()
+        });
+        let known_api_keys = ApiKeys::load(db.clone()).await?;
+        node.on_api_keys_changed({
+            let keys = known_api_keys.clone();
             move || keys.mark_changed()
         });
         let derive = |label: &str| {
@@ -137,9 +148,11 @@ impl App {
             node,
             redis,
             keys,
+            known_api_keys,
             sealing,
             master,
             audit,
+            seals,
         }));
         app.prepare_keys(&Caller::command(now), command).await?;
         Ok((app, notices))
@@ -181,7 +194,8 @@ impl App {
     /// Learns all that other nodes committed before this call.
     pub async fn catch_up(&self) -> Result<()> {
         self.node.catch_up().await?;
-        self.keys.settle(self.clock.now()).await
+        self.keys.settle(self.clock.now()).await?;
+        Ok(self.known_api_keys.settle().await?)
     }
 
     /// A token named a key that this node does not know: looks once, however many ask.
@@ -196,12 +210,14 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, removes what is over, and does what Redis is for. Runs until
-    /// it is dropped.
+    /// writes which tokens were used, seals events, rotates keys, removes what is over, and does what
+    /// Redis is for. Runs until it is dropped.
     pub async fn attend(&self) {
         // On the heap: what asks Redis is large.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
-        tokio::join!(self.follow(), self.write_uses(), self.clean(), with_redis);
+        let follow = async { tokio::join!(self.follow(), self.write_uses()) };
+        let care = async { tokio::join!(self.keep_sealing(), self.keep_rotating()) };
+        tokio::join!(follow, care, self.keep_house(), with_redis);
     }
 
     async fn follow(&self) {
@@ -228,19 +244,10 @@ impl App {
         }
     }
 
-    async fn clean(&self) {
-        let mut ticks = ticks(Duration::from_mins(10));
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.purge(self.clock.now()).await {
-                tracing::warn!(%error, "cannot remove what is over");
-            }
-        }
-    }
-
     /// Ends in good order: what was noted is written, the others know, the files are complete.
     pub async fn shut_down(&self) -> Result<()> {
         self.flush_uses().await?;
+        self.end_sealing().await?;
         self.node.leave().await?;
         self.audit.flush();
         self.db.close().await;

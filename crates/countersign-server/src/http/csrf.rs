@@ -14,7 +14,7 @@ impl App {
     /// Refuses an unsafe request that a cookie of this session authenticates, unless it comes from
     /// a page of ours and carries the session's token.
     pub fn check_csrf(&self, headers: &HeaderMap, session_id: &str) -> Result<(), Problem> {
-        self.check_origin(headers, false)?;
+        self.check_origin(headers)?;
         let Some(sent) = headers.get(TOKEN) else {
             return Err(refused("csrf_missing", "The header X-CSRF-Token is missing."));
         };
@@ -28,10 +28,15 @@ impl App {
     /// Refuses, in cookie mode, a login that a foreign page sends: it would log its victim in to
     /// somebody else's account. Programs that send no such headers are no browsers.
     pub fn check_login_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
-        if self.config.cookies.enabled { self.check_origin(headers, true) } else { Ok(()) }
+        if self.config.cookies.enabled { self.check_page(headers, true) } else { Ok(()) }
     }
 
-    fn check_origin(&self, headers: &HeaderMap, silent_is_fine: bool) -> Result<(), Problem> {
+    /// Refuses a request that a cookie authenticates, unless it comes from a page of ours.
+    pub fn check_origin(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        self.check_page(headers, false)
+    }
+
+    fn check_page(&self, headers: &HeaderMap, silent_is_fine: bool) -> Result<(), Problem> {
         let foreign = || refused("csrf_origin", "The request comes from another site's page.");
         let site = one(headers, SEC_FETCH_SITE).map_err(|()| foreign())?;
         if site.is_some_and(|site| site == "cross-site") {

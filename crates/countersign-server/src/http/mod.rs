@@ -2,6 +2,7 @@
 //! here and nowhere else.
 
 pub mod address;
+pub mod api_key;
 pub mod caller;
 pub mod cookies;
 pub mod csrf;
@@ -15,3 +16,4 @@ pub mod native;
 pub mod problem;
 pub mod router;
 pub mod server;
+pub mod tokens;

@@ -27,6 +27,7 @@ pub struct Problem {
 enum Challenge {
     Bare,
     Error(&'static str),
+    Basic,
 }
 
 impl Problem {
@@ -85,6 +86,13 @@ impl Problem {
         self
     }
 
+    /// Asks for a user name and a password (RFC 7617).
+    #[must_use]
+    pub fn challenge_basic(mut self) -> Self {
+        self.challenge = Some(Challenge::Basic);
+        self
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         self.status
@@ -134,6 +142,7 @@ impl Challenge {
     fn value(self) -> Option<HeaderValue> {
         match self {
             Self::Bare => Some(HeaderValue::from_static("Bearer")),
+            Self::Basic => Some(HeaderValue::from_static("Basic realm=\"countersign\"")),
             Self::Error(error) => format!("Bearer error=\"{error}\"").parse().ok(),
         }
     }

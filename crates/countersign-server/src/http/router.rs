@@ -9,8 +9,10 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::dialects::{self, MountError};
 use super::layers::{Surroundings, surround, with_fallbacks};
 use super::native::{
-    health, jwks, login, logout, me, metadata, password, refresh, register, sessions,
+    forward_auth, health, introspect, jwks, login, logout, me, metadata, password, refresh,
+    register, revoke, sessions,
 };
+use super::tokens::Tokens;
 use crate::app::App;
 use crate::config::{Config, Origins};
 
@@ -31,6 +33,16 @@ impl<S> Route<S> {
     }
 }
 
+impl<S: Clone + Send + Sync + 'static> Route<S> {
+    fn with_state(self, state: &S) -> Route<()> {
+        Route {
+            method: self.method,
+            path: self.path,
+            handler: self.handler.with_state(state.clone()),
+        }
+    }
+}
+
 /// The native API.
 fn native() -> Vec<Route<App>> {
     use Method as M;
@@ -47,8 +59,17 @@ fn native() -> Vec<Route<App>> {
         Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
         Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
         Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
+        Route::new(M::GET, "/forward-auth", get(forward_auth::get)),
         Route::new(M::GET, "/healthz", get(health::live)),
         Route::new(M::GET, "/readyz", get(health::ready)),
+    ]
+}
+
+/// What is asked about tokens of every kind.
+fn about_tokens() -> Vec<Route<Tokens>> {
+    vec![
+        Route::new(Method::POST, "/v1/introspect", post(introspect::post)),
+        Route::new(Method::POST, "/v1/revoke", post(revoke::post)),
     ]
 }
 
@@ -58,14 +79,16 @@ fn native() -> Vec<Route<App>> {
 /// Where two of them claim the same method and path.
 pub fn router(app: &App) -> Result<Router, MountError> {
     let dialects = dialects::mount(app)?;
-    let native = native();
+    let tokens = Tokens::new(app.clone(), dialects.iter().map(|dialect| dialect.state.clone()));
+    let about_tokens = about_tokens().into_iter().map(|route| route.with_state(&tokens));
+    let native = native().into_iter().map(|route| route.with_state(app));
+    let native: Vec<Route<()>> = native.chain(about_tokens).collect();
     check_conflicts(&native, &dialects)?;
     app.mirrors.serve(dialects::mirror::served(&dialects));
     let mut routes = Router::new();
     for route in native {
         routes = routes.route(&route.path, route.handler);
     }
-    let mut routes = routes.with_state(app.clone());
     for dialect in dialects {
         for route in dialect.routes {
             let handler = route.handler.with_state(dialect.state.clone());
@@ -81,10 +104,7 @@ pub fn router(app: &App) -> Result<Router, MountError> {
     Ok(surround(with_fallbacks(routes).layer(cors(&app.config)), surroundings))
 }
 
-fn check_conflicts(
-    native: &[Route<App>],
-    dialects: &[dialects::Mounted],
-) -> Result<(), MountError> {
+fn check_conflicts(native: &[Route<()>], dialects: &[dialects::Mounted]) -> Result<(), MountError> {
     let native = native.iter().map(|route| ("the native API", &route.method, &route.path));
     let mounted = dialects.iter().flat_map(|dialect| {
         dialect.routes.iter().map(|route| (dialect.name, &route.method, &route.path))

@@ -4,6 +4,7 @@ mod freshness;
 mod log;
 mod reader;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,6 +24,8 @@ use crate::tables::revocation::{Revocation, Subject};
 
 /// The kind of change that says that the signing keys changed.
 const KEYS_CHANGED: &str = "keys";
+/// The kind of change that says that the API keys changed.
+const API_KEYS_CHANGED: &str = "api_keys";
 /// How long such a change is kept for nodes that were away.
 const KEPT: Duration = Duration::from_hours(1);
 
@@ -37,12 +40,12 @@ struct Inner {
     log: Log,
     revocations: RevocationSet,
     freshness: Freshness,
-    keys_changed: Mutex<Option<KeysChanged>>,
+    reactions: Mutex<HashMap<&'static str, Reaction>>,
     position: tokio::sync::Mutex<Position>,
     written: Notify,
 }
 
-type KeysChanged = Arc<dyn Fn() + Send + Sync>;
+type Reaction = Arc<dyn Fn() + Send + Sync>;
 
 impl Node {
     /// Makes this process known to the others under the fresh `id`, and learns what they have
@@ -69,7 +72,7 @@ impl Node {
             clock,
             log: Log::default(),
             revocations: RevocationSet::new(),
-            keys_changed: Mutex::new(None),
+            reactions: Mutex::default(),
             position: tokio::sync::Mutex::default(),
             written: Notify::new(),
         }));
@@ -89,7 +92,12 @@ impl Node {
 
     /// Says what is to happen when another node, or this one, changed the signing keys.
     pub fn on_keys_changed(&self, react: impl Fn() + Send + Sync + 'static) {
-        *self.0.keys_changed.lock() = Some(Arc::new(react));
+        self.0.reactions.lock().insert(KEYS_CHANGED, Arc::new(react));
+    }
+
+    /// Says what is to happen when another node, or this one, changed the API keys.
+    pub fn on_api_keys_changed(&self, react: impl Fn() + Send + Sync + 'static) {
+        self.0.reactions.lock().insert(API_KEYS_CHANGED, Arc::new(react));
     }
 
     /// The revocations that this node knows of.
@@ -112,6 +120,11 @@ impl Node {
     /// Writes that the signing keys changed, in the same transaction.
     pub async fn announce_keys(&self, tx: &mut Tx<'_>, now: Time) -> Result<(), DbError> {
         self.change(tx, KEYS_CHANGED, String::new(), now.plus(KEPT)).await
+    }
+
+    /// Writes that the API keys changed, in the same transaction.
+    pub async fn announce_api_keys(&self, tx: &mut Tx<'_>, now: Time) -> Result<(), DbError> {
+        self.change(tx, API_KEYS_CHANGED, String::new(), now.plus(KEPT)).await
     }
 
     async fn change(
@@ -146,16 +159,22 @@ impl Node {
                     self.revoke(revocation);
                 }
             }
-            KEYS_CHANGED => self.keys_changed(),
-            _ => {}
+            kind => self.react(kind),
         }
     }
 
-    fn keys_changed(&self) {
-        let react = self.0.keys_changed.lock().clone();
+    /// What is to happen after a change of this kind; nothing after one that a newer version made.
+    fn react(&self, kind: &str) {
+        let react = self.0.reactions.lock().get(kind).cloned();
         if let Some(react) = react {
             react();
         }
+    }
+
+    /// Has everything read anew that is read after a change.
+    fn react_to_all(&self) {
+        let reactions: Vec<Reaction> = self.0.reactions.lock().values().cloned().collect();
+        reactions.iter().for_each(|react| react());
     }
 
     fn revoke(&self, Revocation { subject, reason, until }: Revocation) {

@@ -71,7 +71,7 @@ impl Node {
         Ok(())
     }
 
-    /// Loads all revocations, and has the keys loaded. What is committed after a node's floor was
+    /// Loads all revocations, and has all else loaded that changes tell of. What is committed after a node's floor was
     /// read is read again later, what was before is among the rows.
     async fn load(&self) -> Result<HashMap<String, i64>, DbError> {
         let db = &self.0.db;
@@ -81,7 +81,7 @@ impl Node {
             floors.insert(node.id, floor);
         }
         revocation::for_each(db, |revocation| self.revoke(revocation)).await?;
-        self.keys_changed();
+        self.react_to_all();
         Ok(floors)
     }
 

@@ -134,6 +134,23 @@ impl App {
         .await
     }
 
+    /// Whether a refresh token is good, for one who asks and does not use it.
+    ///
+    /// # Errors
+    /// [`Refusal::Ended`] where the token or its session is over.
+    pub async fn judge_lasting(
+        &self,
+        caller: &Caller,
+        terms: &Terms,
+        token: &Lasting,
+    ) -> Result<()> {
+        let id = token.session_id(terms);
+        let session = session::find(&self.db, &id).await?;
+        let subject = subject(session.as_ref(), (&id, token))?;
+        let revocation = revocation::find(&self.db, &subject).await?;
+        judge(session, revocation, caller.now).map(drop)
+    }
+
     async fn lasting_job(
         &self,
         caller: &Caller,
@@ -183,21 +200,31 @@ async fn refresh(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<(User, Sess
 /// The session, where token and session are good; `None` where it is yet to begin.
 async fn find(tx: &mut Tx<'_>, job: &Job) -> Result<Option<Session>> {
     let session = session::find_in(tx, &job.session_id).await?;
-    let revocation = match (&session, &job.token) {
-        (Some(_), _) => Subject::Refresh(job.session_id.clone()),
-        (None, Lasting::Legacy { token_id, .. }) => Subject::Token(token_id.clone()),
-        (None, Lasting::Session(_)) => {
-            return Err(Refusal::Ended(EndReason::ExpiredAbsolute).into());
-        }
-    };
-    if let Some((_, reason)) = session.as_ref().and_then(|session| session.ended) {
-        return Err(Refusal::Ended(reason).into());
+    let subject = subject(session.as_ref(), (&job.session_id, &job.token))?;
+    let revocation = revocation::find_in(tx, &subject).await?;
+    judge(session, revocation, job.caller.now)
+}
+
+/// What a revocation of the token would be about.
+fn subject(session: Option<&Session>, (id, token): (&str, &Lasting)) -> Result<Subject> {
+    match (session, token) {
+        (Some(_), _) => Ok(Subject::Refresh(id.to_owned())),
+        (None, Lasting::Legacy { token_id, .. }) => Ok(Subject::Token(token_id.clone())),
+        (None, Lasting::Session(_)) => Err(Refusal::Ended(EndReason::ExpiredAbsolute).into()),
     }
-    if let Some(Revocation { reason, .. }) = revocation::find_in(tx, &revocation).await? {
+}
+
+fn judge(
+    session: Option<Session>,
+    revocation: Option<Revocation>,
+    now: Time,
+) -> Result<Option<Session>> {
+    let ended = session.as_ref().and_then(|session| session.ended).map(|(_, reason)| reason);
+    if let Some(reason) = ended.or(revocation.map(|revocation| revocation.reason)) {
         return Err(Refusal::Ended(reason).into());
     }
     match session {
-        Some(session) if !session.is_live(job.caller.now) => {
+        Some(session) if !session.is_live(now) => {
             Err(Refusal::Ended(EndReason::ExpiredAbsolute).into())
         }
         session => Ok(session),

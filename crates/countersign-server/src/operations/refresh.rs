@@ -8,6 +8,7 @@ use futures::FutureExt as _;
 
 use super::{Caller, record::Record};
 use crate::app::App;
+use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Error, Refusal, Result};
 use crate::tables::session::{self, Session};
@@ -49,6 +50,22 @@ impl App {
             Outcome::Refreshed(refreshed) => Ok(*refreshed),
             Outcome::Over(reason) => Err(Refusal::Ended(reason).into()),
         }
+    }
+
+    /// The session of a refresh token that would be taken at `now`, for one who asks and does not use
+    /// it.
+    pub async fn judge_refresh_token(
+        &self,
+        token: RefreshToken,
+        now: Time,
+    ) -> Result<Option<Session>> {
+        let session = session::find(&self.db, &token.session_id.to_string()).await?;
+        Ok(session.filter(|session| {
+            let mut row = session.rotation;
+            row.used = row.used.max(self.uses.highest(token.session_id).unwrap_or(0));
+            session.is_live(now)
+                && decide(row, token.generation, now.0, self.windows()) != Decision::Reuse
+        }))
     }
 
     fn windows(&self) -> Windows {

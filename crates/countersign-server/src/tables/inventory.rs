@@ -93,10 +93,12 @@ macro_rules! table {
 /// refers to it.
 ///
 /// `nodes` and `changes` stay where they are: they are how running servers hear of each other, and
-/// whoever starts reads what changes tell from the tables themselves.
+/// whoever starts reads what changes tell from the tables themselves. `leases` stay with the servers
+/// that hold them.
 pub const TABLES: &[Table] = &[
     table!(stays, "nodes", ["id"], ["started_at", "seen_at", "ended_at"]),
     table!(stays, "changes", ["node", "seq"], ["floor", "kind", "subject", "until"]),
+    table!(stays, "leases", ["name"], ["holder", "until"]),
     table!(
         moves,
         "users",
@@ -150,14 +152,22 @@ pub const TABLES: &[Table] = &[
             "actor",
             "address",
             "agent",
-            "occurrences"
+            "occurrences",
+            "seal"
         ]
     ),
+    table!(moves, "event_seals", ["number"], ["at", "events", "marks", "hash"]),
     table!(
         moves,
         "signing_keys",
         ["kid"],
         ["algorithm", "sealed", "published_at", "activates_at", "retires_at", "revoked_at"]
+    ),
+    table!(
+        moves,
+        "api_keys",
+        ["id"],
+        ["digest", "name", "rights", "created_at", "expires_at", "revoked_at"]
     ),
     table!(moves, "counters", ["name"], ["value"]),
     table!(moves, "failures", ["subject"], ["failures", "last_at", "noted_at", "unnoted"]),

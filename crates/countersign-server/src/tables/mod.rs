@@ -1,16 +1,20 @@
 //! One file a table: its row, its SQL, and the functions over them. Nothing here knows of HTTP.
 
+pub mod api_key;
 pub mod bulk;
 pub mod change;
 pub mod counter;
 pub mod event;
+pub mod event_seal;
 pub mod failure;
 pub mod identifier;
 pub mod import;
 pub mod inventory;
+pub mod lease;
 pub mod node;
 pub mod outbox;
 pub mod password;
+pub mod purge;
 pub mod revocation;
 pub mod session;
 pub mod setting;
@@ -23,13 +27,16 @@ use crate::db::Sql;
 /// every database.
 pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     [
+        ("api_key", api_key::STATEMENTS),
         ("bulk", bulk::STATEMENTS),
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),
         ("event", event::STATEMENTS),
+        ("event_seal", event_seal::STATEMENTS),
         ("failure", failure::STATEMENTS),
         ("identifier", identifier::STATEMENTS),
         ("import", import::STATEMENTS),
+        ("lease", lease::STATEMENTS),
         ("node", node::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("password", password::STATEMENTS),
@@ -42,4 +49,5 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     .into_iter()
     .flat_map(|(table, statements)| statements.iter().map(move |(name, sql)| (table, *name, *sql)))
     .chain(inventory::TABLES.iter().flat_map(inventory::Table::statements))
+    .chain(purge::statements())
 }

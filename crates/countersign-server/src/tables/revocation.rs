@@ -101,13 +101,17 @@ sql! {
     FIND = "SELECT subject, reason, until FROM revocations WHERE subject = ?";
     PROLONG = "UPDATE revocations SET until = ? WHERE subject = ?";
     INSERT = "INSERT INTO revocations (subject, reason, until) VALUES (?, ?, ?)";
-    PURGE = "DELETE FROM revocations WHERE until < ?";
 }
 
 /// How long revocations are kept after they stopped to matter, for clocks that were moved.
 pub const KEPT: Duration = Duration::from_hours(24);
 
-/// The revocation of this subject, inside a change.
+/// The revocation of this subject.
+pub async fn find(db: &Db, subject: &Subject) -> Result<Option<Revocation>, DbError> {
+    db.find(FIND, &params![subject.to_string()]).await
+}
+
+/// As [`find`], inside a change.
 pub async fn find_in(tx: &mut Tx<'_>, subject: &Subject) -> Result<Option<Revocation>, DbError> {
     tx.find(FIND, &params![subject.to_string()]).await
 }
@@ -145,11 +149,6 @@ pub async fn insert(tx: &mut Tx<'_>, revocation: &Revocation) -> Result<(), DbEr
         tx.execute(INSERT, &params![subject, reason.as_str(), *until]).await?;
     }
     Ok(())
-}
-
-/// Removes those that stopped to matter before `before`.
-pub async fn purge(tx: &mut Tx<'_>, before: Time) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![before]).await
 }
 
 #[cfg(test)]

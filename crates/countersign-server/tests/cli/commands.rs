@@ -302,6 +302,7 @@ fn what_is_refused_exits_with_1_and_what_is_misused_with_2() {
         (&["user", "disable", "7"], ""),
         (&["session", "end", "no-session"], ""),
         (&["key", "revoke", "no-key"], ""),
+        (&["apikey", "revoke", "no-key"], ""),
         (&["token", "inspect"], "not a token"),
     ] {
         let ran = place.run(arguments, input);
@@ -314,6 +315,9 @@ fn what_is_refused_exits_with_1_and_what_is_misused_with_2() {
         &["user", "roles", "alice"],
         &["user", "password", "alice", "a-password"],
         &["user", "list", "--limit", "0"],
+        &["apikey", "create", "without-a-right"],
+        &["apikey", "create", "a", "--right", "everything"],
+        &["apikey", "create", "a", "--right", "metrics", "--expires-in", "soon"],
         &["dance"],
         &["serve", "--listen", "nowhere"],
         &["--listen", "127.0.0.1:0", "user", "list"],

@@ -5,10 +5,12 @@
 mod database;
 mod program;
 
+mod apikeys;
 mod commands;
 mod configuration;
 mod dialects;
 mod endings;
+mod events;
 mod first_start;
 mod importing;
 mod logs;

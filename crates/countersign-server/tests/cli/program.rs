@@ -1,6 +1,7 @@
 //! The real binary on a data folder of its own.
 
 use std::io::{BufRead as _, BufReader, Read, Write as _};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
@@ -130,8 +131,22 @@ pub(crate) struct Server {
     child: Child,
     pub(crate) stdout: Text,
     pub(crate) stderr: Text,
+    pub(crate) api: Api,
+}
+
+/// The native API at an address.
+#[derive(Clone)]
+pub(crate) struct Api {
     pub(crate) address: String,
     pub(crate) client: Client,
+}
+
+impl Deref for Server {
+    type Target = Api;
+
+    fn deref(&self) -> &Api {
+        &self.api
+    }
 }
 
 /// What a process has written so far.
@@ -187,7 +202,7 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    fn read(session: &Value) -> Self {
+    pub(crate) fn read(session: &Value) -> Self {
         let text = |value: &Value| value.as_str().expect("a text").to_owned();
         Self {
             access: text(&session["access_token"]),
@@ -204,9 +219,65 @@ impl Server {
         let stdout = Text::collect(child.stdout.take().expect("a pipe"));
         let stderr = Text::collect(child.stderr.take().expect("a pipe"));
         let address = stdout.line("Countersign listens on http://").await;
-        Self { child, stdout, stderr, address, client: Client::new() }
+        Self { child, stdout, stderr, api: Api { address, client: Client::new() } }
     }
 
+    /// Puts the server under load; the tasks end when it is gone.
+    pub(crate) fn load(&self, tasks: usize) -> Vec<tokio::task::JoinHandle<Vec<String>>> {
+        let (client, address) = (&self.client, &self.address);
+        let start =
+            |by| tokio::spawn(Self::register_until_gone(client.clone(), address.clone(), by));
+        (0..tasks).map(start).collect()
+    }
+
+    pub(crate) fn terminate(&self) {
+        self.signal(Signal::TERM);
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("it runs");
+    }
+
+    /// As `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it runs");
+        self.child.wait().expect("it ends");
+    }
+
+    /// Waits for the end, and gives the exit code.
+    pub(crate) async fn end(mut self) -> Option<i32> {
+        let ended = loop {
+            if let Some(ended) = self.child.try_wait().expect("it is ours") {
+                break ended;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        ended.code()
+    }
+
+    /// Registers one user after another until the server is gone; gives what it acknowledged.
+    pub(crate) async fn register_until_gone(
+        client: Client,
+        address: String,
+        by: usize,
+    ) -> Vec<String> {
+        let mut acknowledged = Vec::new();
+        for number in 0.. {
+            let email = format!("load-{by}-{number}@example.org");
+            let body = json!({ "email": email, "password": PASSWORD });
+            let request = client.post(format!("http://{address}/v1/register")).json(&body);
+            match answer(request).await {
+                Ok((201, _)) => acknowledged.push(email),
+                Ok((503, _)) => {}
+                Ok(other) => panic!("{other:?}"),
+                Err(_) => break,
+            }
+        }
+        acknowledged
+    }
+}
+
+impl Api {
     pub(crate) fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.client.request(method, format!("http://{}{path}", self.address))
     }
@@ -260,56 +331,6 @@ impl Server {
         };
         until(look).await
     }
-
-    /// Registers one user after another until the server is gone; gives what it acknowledged.
-    pub(crate) async fn register_until_gone(
-        client: Client,
-        address: String,
-        by: usize,
-    ) -> Vec<String> {
-        let mut acknowledged = Vec::new();
-        for number in 0.. {
-            let email = format!("load-{by}-{number}@example.org");
-            let body = json!({ "email": email, "password": PASSWORD });
-            let request = client.post(format!("http://{address}/v1/register")).json(&body);
-            match answer(request).await {
-                Ok((201, _)) => acknowledged.push(email),
-                Ok((503, _)) => {}
-                Ok(other) => panic!("{other:?}"),
-                Err(_) => break,
-            }
-        }
-        acknowledged
-    }
-
-    /// Puts the server under load; the tasks end when it is gone.
-    pub(crate) fn load(&self, tasks: usize) -> Vec<tokio::task::JoinHandle<Vec<String>>> {
-        let (client, address) = (&self.client, &self.address);
-        let start =
-            |by| tokio::spawn(Self::register_until_gone(client.clone(), address.clone(), by));
-        (0..tasks).map(start).collect()
-    }
-
-    pub(crate) fn terminate(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::TERM).expect("it runs");
-    }
-
-    /// As `kill -9`.
-    pub(crate) fn kill(mut self) {
-        self.child.kill().expect("it runs");
-        self.child.wait().expect("it ends");
-    }
-
-    /// Waits for the end, and gives the exit code.
-    pub(crate) async fn end(mut self) -> Option<i32> {
-        let ended = loop {
-            if let Some(ended) = self.child.try_wait().expect("it is ours") {
-                break ended;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        };
-        ended.code()
-    }
 }
 
 impl Drop for Server {
@@ -320,7 +341,7 @@ impl Drop for Server {
     }
 }
 
-async fn answer(request: RequestBuilder) -> reqwest::Result<(u16, Value)> {
+pub(crate) async fn answer(request: RequestBuilder) -> reqwest::Result<(u16, Value)> {
     let response = request.send().await?;
     let status = response.status().as_u16();
     let text = response.text().await?;

@@ -4,7 +4,7 @@
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use countersign_server::app::App;
 use countersign_server::secrets::MasterSecret;
 use countersign_server::sql;
@@ -19,6 +19,11 @@ pub(crate) fn encode(bytes: impl AsRef<[u8]>) -> String {
 
 pub(crate) fn decode(text: &str) -> Vec<u8> {
     URL_SAFE_NO_PAD.decode(text).expect("base64url")
+}
+
+/// HTTP Basic with this password, as the clients of OAuth's send it.
+pub(crate) fn basic(password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("a-client:{password}")))
 }
 
 /// The server's own active key, opened from its row with the server's own master secret.

@@ -32,6 +32,8 @@ use crate::config::{Config, DialectConfig, PasswordPolicy};
 use crate::error::{Refusal, Result};
 use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
+use crate::operations::lasting::Lasting;
+use crate::operations::legacy::Owner;
 use crate::operations::{Caller, Terms};
 use crate::password::Policy;
 
@@ -57,6 +59,8 @@ pub struct Definition {
     pub profile: Profile,
     /// How the older system's tokens are read.
     pub legacy: legacy::Rule,
+    /// The refresh token that a good token of the dialect is, where it has such tokens.
+    pub lasting: Option<fn(&Bearer) -> Option<Lasting>>,
     /// What its clients send as a password.
     pub presented: Presented,
     /// What it copies to Redis, where there is one.
@@ -110,6 +114,7 @@ pub struct Dialect(Arc<Parts>);
 
 struct Parts {
     app: App,
+    definition: &'static Definition,
     config: DialectConfig,
     issuer: Issuer,
     verifier: Verifier,
@@ -117,13 +122,13 @@ struct Parts {
     access_ttl: Duration,
     terms: Terms,
     policy: Option<Policy>,
-    is_mirrored: bool,
 }
 
 /// A token that is good.
 #[derive(Clone, Debug)]
 pub struct Bearer {
     verified: Arc<Verified>,
+    owner: fn(&Claims) -> Option<Owner>,
     /// What is known of it where the older system minted it.
     pub legacy: Option<Legacy>,
 }
@@ -137,6 +142,14 @@ impl Bearer {
     /// The session that the token belongs to; the older system's belong to none.
     pub fn session_id(&self) -> Option<&str> {
         self.claims().session_id()
+    }
+
+    /// Whose it is, as far as that is known without a look into the database.
+    pub fn owner(&self) -> Option<Owner> {
+        match &self.legacy {
+            Some(legacy) => Some(Owner::Id(legacy.user.id.clone())),
+            None => (self.owner)(self.claims()),
+        }
     }
 }
 
@@ -154,19 +167,22 @@ impl Dialect {
     /// Checks a token of this dialect and of no other: one that was minted here, or, while the
     /// configuration says so, by the older system.
     pub async fn check(&self, token: &str, now: Time) -> Result<Bearer, Refusal> {
-        let Parts { app, verifier, legacy, is_mirrored, .. } = &*self.0;
+        let Parts { app, definition, verifier, legacy, .. } = &*self.0;
+        let owner = definition.legacy.owner;
         let refusal = match app.check_token_with(verifier, token, now) {
             Ok(verified) => {
-                if let Some(session_id) = verified.claims.session_id().filter(|_| *is_mirrored) {
+                if let Some(session_id) = verified.claims.session_id()
+                    && definition.mirror.is_some()
+                {
                     app.expect_copy(session_id);
                 }
-                return Ok(Bearer { verified, legacy: None });
+                return Ok(Bearer { verified, owner, legacy: None });
             }
             Err(refusal) => refusal,
         };
         let (Some(tokens), Refusal::Invalid(_)) = (legacy, &refusal) else { return Err(refusal) };
         let (verified, legacy) = tokens.check(app, token, now).await.ok_or(refusal)??;
-        Ok(Bearer { verified, legacy: Some(legacy) })
+        Ok(Bearer { verified, owner, legacy: Some(legacy) })
     }
 
     /// Ends the session of the token; of the older system's, only that token.
@@ -177,6 +193,26 @@ impl Dialect {
                 app.log_out_legacy(caller, &user.id, (token_id, *expires_at)).await
             }
             None => app.log_out(caller, bearer.session_id().unwrap_or_default()).await,
+        }
+    }
+
+    /// The refresh token that a good token is, if it is one.
+    pub fn refresh_token(&self, bearer: &Bearer) -> Option<Lasting> {
+        self.0.definition.lasting.and_then(|lasting| lasting(bearer))
+    }
+
+    /// Revokes the token. Where the dialect has refresh tokens, that is the token alone; else its
+    /// session ends.
+    pub async fn revoke(&self, caller: &Caller, bearer: &Bearer) -> Result<()> {
+        let app = self.app();
+        if let Some(token) = self.refresh_token(bearer) {
+            return app.revoke_lasting(caller, (self.terms(), self.access_ttl()), token).await;
+        }
+        match (bearer.session_id(), bearer.claims().jwt_id()) {
+            (Some(session_id), Some(jti)) if self.0.definition.lasting.is_some() => {
+                app.revoke_access_token(caller, (session_id, jti)).await
+            }
+            _ => self.log_out(caller, bearer).await,
         }
     }
 
@@ -280,6 +316,7 @@ fn mount_one(app: &App, config: &DialectConfig) -> Result<Mounted, MountError> {
     let ring = KeyRing::new(vec![key.verifying_key()]);
     let state = Dialect(Arc::new(Parts {
         app: app.clone(),
+        definition,
         config: config.clone(),
         issuer: Issuer::new(key),
         verifier: Verifier::new(definition.profile, ring)
@@ -294,7 +331,6 @@ fn mount_one(app: &App, config: &DialectConfig) -> Result<Mounted, MountError> {
             single: definition.single,
         },
         policy: (config.password_policy == PasswordPolicy::Server).then(|| app.policy()),
-        is_mirrored: definition.mirror.is_some(),
     }));
     let mut routes = (definition.routes)();
     for route in &mut routes {

@@ -15,6 +15,10 @@ pub async fn get(State(app): State<App>) -> impl IntoResponse {
     let metadata = json!({
         "issuer": app.config.issuer(),
         "jwks_uri": format!("{base}/.well-known/jwks.json"),
+        "introspection_endpoint": format!("{base}/v1/introspect"),
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "Bearer"],
+        "revocation_endpoint": format!("{base}/v1/revoke"),
+        "revocation_endpoint_auth_methods_supported": ["client_secret_basic"],
         "response_types_supported": [],
         "grant_types_supported": [],
         "access_token_signing_alg_values_supported": [app.config.tokens.algorithm],

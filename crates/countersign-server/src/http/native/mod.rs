@@ -1,7 +1,9 @@
 //! The native API: one file an endpoint.
 
 pub mod answer;
+pub mod forward_auth;
 pub mod health;
+pub mod introspect;
 pub mod jwks;
 pub mod login;
 pub mod logout;
@@ -10,4 +12,6 @@ pub mod metadata;
 pub mod password;
 pub mod refresh;
 pub mod register;
+pub mod revoke;
 pub mod sessions;
+pub mod token_form;

@@ -143,6 +143,9 @@ fn others(connection: &Connection, users: u32) -> rusqlite::Result<()> {
         connection
             .prepare_cached("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)")?
             .execute(params!["passport", id(1, at), at, i64::MAX, 0, at])?;
+        connection.prepare_cached("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?)")?.execute(
+            params![id(4, at), id(5, at), text(at).unwrap_or("n"), "revoke", at, number(at), 1],
+        )?;
         connection
             .prepare_cached("INSERT INTO failures VALUES (?, ?, ?, ?, ?)")?
             .execute(params![format!("subject {at}"), at, at, at, 0])?;

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 
 use super::answer::{fail, storage_failed};
-use super::token::{check, lasting, over};
+use super::token::{check, over};
 use crate::error::Error;
 use crate::http::dialects::Dialect;
 use crate::http::dialects::flask_jwt::Wanted;
@@ -20,13 +20,7 @@ pub async fn access(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Fail> {
     let bearer = check(&dialect, &headers, Wanted::Access, caller.now).await?;
-    let revoked = match (bearer.session_id(), bearer.claims().jwt_id()) {
-        (Some(session_id), Some(jti)) => {
-            dialect.app().revoke_access_token(&caller, (session_id, jti)).await
-        }
-        _ => dialect.log_out(&caller, &bearer).await,
-    };
-    match revoked {
+    match dialect.revoke(&caller, &bearer).await {
         Ok(()) => Ok(Json(json!({ "message": "Access token has been revoked" }))),
         Err(error) => Err(unless_storage(error, fail)),
     }
@@ -39,8 +33,7 @@ pub async fn refresh(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Fail> {
     let bearer = check(&dialect, &headers, Wanted::Refresh, caller.now).await?;
-    let lives = (dialect.terms(), dialect.access_ttl());
-    match dialect.app().revoke_lasting(&caller, lives, lasting(&bearer)).await {
+    match dialect.revoke(&caller, &bearer).await {
         Ok(()) => Ok(Json(json!({ "message": "Refresh token has been revoked" }))),
         Err(error) => Err(unless_storage(error, |error| over(&bearer, error))),
     }

@@ -50,6 +50,7 @@ pub const DEFINITION: Definition = Definition {
         owner: |claims| claims.subject().map(|name| Owner::Identifier(name.to_owned())),
         stamp: None,
     },
+    lasting: Some(token::as_refresh_token),
     presented: Presented::Typed,
     mirror: None,
     routes: || {

@@ -4,6 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::answer::{WORDS, fail};
 use crate::clock::Time;
@@ -92,6 +93,12 @@ pub(super) async fn check(
     let sent = Sent { token, csrf: None };
     let checked = flask(dialect).check(&sent, wanted, now).await;
     checked.map_err(|denied| Fail::denied(denied, &WORDS))
+}
+
+/// A good token as the operations know it, if it is a refresh token.
+pub(super) fn as_refresh_token(bearer: &Bearer) -> Option<Lasting> {
+    let kind = bearer.claims().get("type").and_then(Value::as_str);
+    (kind == Some("refresh")).then(|| lasting(bearer))
 }
 
 /// A good refresh token as the operations know it.

@@ -47,6 +47,7 @@ pub const DEFINITION: Definition = Definition {
         owner: |claims| claims.subject_number().map(Owner::Number),
         stamp: None,
     },
+    lasting: None,
     presented: Presented::Typed,
     mirror: None,
     routes: || {

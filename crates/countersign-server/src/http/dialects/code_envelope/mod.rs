@@ -47,6 +47,7 @@ pub const DEFINITION: Definition = Definition {
         owner,
         stamp: None,
     },
+    lasting: None,
     presented: Presented::ClientSha256,
     mirror: None,
     shapes: Shapes { mobile_cn: false },

@@ -54,6 +54,7 @@ pub const DEFINITION: Definition = Definition {
         owner: |claims| token::user_number(claims).map(Owner::Number),
         stamp: Some(token::login_time),
     },
+    lasting: None,
     presented: Presented::Typed,
     mirror: Some(Mirror { key: |number| format!("jwt_token:{number}"), value: token_of }),
     routes: || {

@@ -46,6 +46,7 @@ pub const DEFINITION: Definition = Definition {
         owner: |claims| token::public_id(claims).map(|id| Owner::Id(id.to_owned())),
         stamp: None,
     },
+    lasting: None,
     presented: Presented::Typed,
     mirror: None,
     routes: || {

@@ -1,0 +1,116 @@
+//! `GET /forward-auth`: whether a proxy may pass a request on, and whose it is. For nginx's
+//! `auth_request`, Traefik's `ForwardAuth` and Caddy's `forward_auth`.
+//!
+//! What the proxy is configured to ask stands in the query. The headers are those of the original
+//! request, which its client wrote: they carry the token, and what proves that a page of ours sent
+//! it. They name no user, no role and no path.
+
+use axum::extract::{Extension, RawQuery, State};
+use axum::response::IntoResponse;
+use countersign::Claims;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+
+use crate::app::App;
+use crate::error::Refusal;
+use crate::http::identity::{Found, find_access_token};
+use crate::http::problem::Problem;
+use crate::http::server::Peer;
+use crate::operations::Caller;
+
+const USER: HeaderName = HeaderName::from_static("x-auth-user");
+const ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
+const SESSION: HeaderName = HeaderName::from_static("x-auth-session");
+/// In which proxies tell the method of the original request.
+const METHODS: [&str; 2] = ["x-forwarded-method", "x-original-method"];
+const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
+
+/// 200 with who it is, for a good access token with every role that the query names; nothing else
+/// is let through. No database is read.
+pub async fn get(
+    State(app): State<App>,
+    RawQuery(query): RawQuery,
+    peer: Option<Extension<Peer>>,
+    caller: Caller,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, Problem> {
+    let roles = wanted_roles(query.as_deref().unwrap_or_default())?;
+    let found = find_access_token(&app, &headers).map_err(as_unauthorized)?;
+    let Found { token, in_cookie } = found.ok_or(Refusal::Missing)?;
+    let verified = app.check_access_token(&token, caller.now).await?;
+    let claims = &verified.claims;
+    if in_cookie {
+        let peer = peer.map(|Extension(peer)| peer);
+        check_page(&app, &headers, (peer, claims.session_id().unwrap_or_default()))?;
+    }
+    let granted = claims.roles();
+    match roles.iter().find(|role| !granted.contains(&role.as_str())) {
+        None => identity(claims),
+        Some(_) => Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "role_missing",
+            "The user does not have a role that this needs.",
+        )
+        .challenge(Some("insufficient_scope"))),
+    }
+}
+
+/// The roles of `?role=…&role=…`. Anything else in the query is a mistake of the proxy's
+/// configuration, and a demand that was misspelt must not be none.
+fn wanted_roles(query: &str) -> Result<Vec<String>, Problem> {
+    let bad = |code, name: String, detail| {
+        Err(Problem::new(StatusCode::BAD_REQUEST, code, detail).field(name))
+    };
+    let mut roles = Vec::new();
+    for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
+        if name != "role" {
+            return bad("unknown_field", name.into_owned(), "Only `role` may stand in the query.");
+        }
+        if value.is_empty() {
+            return bad("invalid_field", name.into_owned(), "A role must not be empty.");
+        }
+        roles.push(value.into_owned());
+    }
+    Ok(roles)
+}
+
+/// Two tokens are as none: proxies pass a 401 on, and take a 400 for a failure of this server.
+fn as_unauthorized(problem: Problem) -> Problem {
+    if problem.status() == StatusCode::BAD_REQUEST { Refusal::Missing.into() } else { problem }
+}
+
+/// A cookie comes along with whatever any page makes the browser send, so what changes something
+/// must show that a page of ours sent it. A page cannot give a WebSocket's handshake a header.
+fn check_page(
+    app: &App,
+    headers: &HeaderMap,
+    (peer, session_id): (Option<Peer>, &str),
+) -> Result<(), Problem> {
+    if !is_safe(app, headers, peer) {
+        app.check_csrf(headers, session_id)
+    } else if headers.contains_key(SEC_WEBSOCKET_KEY) {
+        app.check_origin(headers)
+    } else {
+        Ok(())
+    }
+}
+
+/// Whether the original request is known to be a GET or a HEAD: a trusted proxy says so, in one
+/// header or in both.
+fn is_safe(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> bool {
+    let trusted = peer.is_some_and(|Peer(peer)| {
+        let address = peer.ip().to_canonical();
+        app.config.trusted_proxies.iter().any(|net| net.contains(&address))
+    });
+    let mut methods = METHODS.into_iter().flat_map(|name| headers.get_all(name)).peekable();
+    trusted && methods.peek().is_some() && methods.all(|method| method == "GET" || method == "HEAD")
+}
+
+/// Always all three, so that a proxy that copies them overwrites whatever the client sent.
+fn identity(claims: &Claims) -> Result<[(HeaderName, HeaderValue); 3], Problem> {
+    let value = |text: &str| HeaderValue::from_str(text).map_err(|_| Problem::internal());
+    Ok([
+        (USER, value(claims.subject().unwrap_or_default())?),
+        (ROLES, value(&claims.roles().join(","))?),
+        (SESSION, value(claims.session_id().unwrap_or_default())?),
+    ])
+}

@@ -1,0 +1,40 @@
+//! The body of a question about one token (RFC 7662, section 2.1, and RFC 7009, section 2.1).
+
+use axum::extract::Request;
+use http::StatusCode;
+
+use crate::http::fields::{Kind, read_fields};
+use crate::http::json::{BodyError, Malformed, Reason};
+use crate::http::problem::Problem;
+
+/// A token that somebody asks about. Parameters that nobody knows are passed over, as the standards
+/// say.
+pub struct TokenForm {
+    /// The token, unchecked.
+    pub token: String,
+    /// What the client takes it for.
+    pub hint: Option<String>,
+}
+
+impl TokenForm {
+    /// Reads `application/x-www-form-urlencoded` and nothing else.
+    pub async fn read(request: Request) -> Result<Self, Problem> {
+        let mut fields = read_fields(request, &[Kind::UrlEncoded]).await.map_err(refused)?;
+        let token = fields
+            .take("token")
+            .map_err(refused)?
+            .ok_or_else(|| Malformed::of("token", Reason::Missing, "The parameter is missing."))?;
+        Ok(Self { token, hint: fields.take("token_type_hint").map_err(refused)? })
+    }
+}
+
+fn refused(error: BodyError) -> Problem {
+    match error {
+        BodyError::UnsupportedMediaType => Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "unsupported_media_type",
+            "The body must be application/x-www-form-urlencoded in UTF-8, and not compressed.",
+        ),
+        error => error.into(),
+    }
+}
