@@ -8,6 +8,7 @@ mod program;
 mod apikeys;
 mod commands;
 mod configuration;
+mod dialects;
 mod endings;
 mod events;
 mod first_start;
