@@ -23,6 +23,7 @@ use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::identifier::Shapes;
 use crate::keys::{Keys, Sealing};
+use crate::metrics::Metrics;
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
@@ -81,6 +82,8 @@ pub struct Parts {
     /// send its SHA-256.
     pub(crate) wants_client_sha256: bool,
     pub(crate) audit: Audit,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 impl Deref for App {
@@ -149,6 +152,7 @@ impl App {
             sealing,
             master,
             audit,
+            metrics: Metrics::default(),
         }));
         app.prepare_keys(&Caller::command(now), command).await?;
         Ok((app, notices))

@@ -79,6 +79,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[http]`
     pub http: HttpConfig,
+    /// `[metrics]`
+    pub metrics: MetricsConfig,
     /// `[[dialects]]`
     pub dialects: Vec<DialectConfig>,
 }
@@ -218,6 +220,15 @@ pub struct HttpConfig {
     pub max_connections: usize,
 }
 
+/// What is counted and measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// An address where they are shown to everybody; `None` is none.
+    #[serde(with = "form::address")]
+    pub listen: Option<SocketAddr>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -259,6 +270,7 @@ impl Default for Config {
             audit: AuditConfig { file: Some("audit.jsonl".into()) },
             limits: LimitsConfig { enabled: true },
             http: HttpConfig { max_connections: 10_000 },
+            metrics: MetricsConfig { listen: None },
             dialects: Vec::new(),
         }
     }

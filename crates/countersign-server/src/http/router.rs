@@ -9,8 +9,8 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use super::dialects::{self, MountError};
 use super::layers::{Surroundings, surround, with_fallbacks};
 use super::native::{
-    forward_auth, health, introspect, jwks, login, logout, me, metadata, password, refresh,
-    register, revoke, sessions,
+    forward_auth, health, introspect, jwks, login, logout, me, metadata, metrics, password,
+    refresh, register, revoke, sessions,
 };
 use super::tokens::Tokens;
 use crate::app::App;
@@ -62,6 +62,7 @@ fn native() -> Vec<Route<App>> {
         Route::new(M::GET, "/forward-auth", get(forward_auth::get)),
         Route::new(M::GET, "/healthz", get(health::live)),
         Route::new(M::GET, "/readyz", get(health::ready)),
+        Route::new(M::GET, "/metrics", get(metrics::get_with_key)),
     ]
 }
 
@@ -99,6 +100,7 @@ pub fn router(app: &App) -> Result<Router, MountError> {
         trusted_proxies: app.config.trusted_proxies.clone(),
         clock: app.clock.clone(),
         entropy: app.entropy.clone(),
+        metrics: app.metrics.clone(),
     };
     // A preflight is answered by the layer itself, and is an answer like any other.
     Ok(surround(with_fallbacks(routes).layer(cors(&app.config)), surroundings))

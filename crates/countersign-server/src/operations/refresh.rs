@@ -23,8 +23,17 @@ struct Job {
 
 /// What the change came to. A session that it ended stays ended, so that is no error inside it.
 enum Outcome {
-    Refreshed(Box<(User, Session)>),
+    Refreshed(Box<(User, Session, Taken)>),
     Over(EndReason),
+}
+
+/// How a good token was taken.
+#[derive(Clone, Copy)]
+enum Taken {
+    /// The session has another generation now.
+    Rotated,
+    /// It had been taken before, and got the same pair again.
+    Repeated,
 }
 
 impl App {
@@ -35,6 +44,18 @@ impl App {
     /// [`Refusal::Ended`] for a session that is over, and for a token that came twice, whose
     /// session this call ends.
     pub async fn refresh(&self, caller: &Caller, token: &str) -> Result<(User, Session)> {
+        let refreshed = self.exchange(caller, token).await;
+        self.metrics.refreshed(match &refreshed {
+            Ok((_, _, Taken::Rotated)) => "rotated",
+            Ok((_, _, Taken::Repeated)) => "repeated",
+            Err(Error::Refused(Refusal::Ended(reason))) => reason.as_str(),
+            Err(Error::Refused(_)) => "not_ours",
+            Err(_) => "failed",
+        });
+        refreshed.map(|(user, session, _)| (user, session))
+    }
+
+    async fn exchange(&self, caller: &Caller, token: &str) -> Result<(User, Session, Taken)> {
         let presented = self.refresh_tokens.read(token).ok_or(Refusal::NotARefreshToken)?;
         let session_id = presented.session_id.to_string();
         // Sessions are kept until they would have expired anyway.
@@ -93,8 +114,8 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
     };
     let mut row = session.rotation;
     row.used = row.used.max(app.uses.highest(presented.session_id).unwrap_or(0));
-    match decide(row, presented.generation, caller.now.0, app.windows()) {
-        Decision::Repeat => {}
+    let taken = match decide(row, presented.generation, caller.now.0, app.windows()) {
+        Decision::Repeat => Taken::Repeated,
         Decision::Advance(rotation) => {
             let from = session.rotation.current;
             session.rotation = rotation;
@@ -103,12 +124,13 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
             if !session::rotate(tx, &session, from).await? {
                 return Err(Error::Conflict);
             }
+            Taken::Rotated
         }
         Decision::Reuse => {
             return end(tx, &app, (caller, &session), EndReason::RefreshReuse).await;
         }
-    }
-    Ok(Outcome::Refreshed(Box::new((user, session))))
+    };
+    Ok(Outcome::Refreshed(Box::new((user, session, taken))))
 }
 
 fn expiry(session: &Session, caller: &Caller) -> Option<EndReason> {

@@ -8,6 +8,7 @@ mod program;
 mod apikeys;
 mod commands;
 mod configuration;
+mod doctor;
 mod endings;
 mod first_start;
 mod importing;
