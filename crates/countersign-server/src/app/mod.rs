@@ -24,6 +24,7 @@ use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::identifier::Shapes;
 use crate::keys::{Keys, Sealing};
+use crate::metrics::Metrics;
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
@@ -92,6 +93,8 @@ pub struct Parts {
     pub(crate) audit: Audit,
     pub(crate) seals: Seals,
     pub(crate) followers: Followers,
+    /// What is counted.
+    pub metrics: Metrics,
 }
 
 /// Room for those who follow the revocations.
@@ -175,6 +178,7 @@ impl App {
             master,
             audit,
             seals,
+            metrics: Metrics::default(),
         }));
         app.prepare_keys(&Caller::command(now), command).await?;
         Ok((app, notices))

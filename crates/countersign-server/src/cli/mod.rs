@@ -4,6 +4,7 @@
 mod apikey;
 mod completions;
 mod configuration;
+mod doctor;
 mod events;
 mod import;
 mod invitation;
@@ -114,6 +115,8 @@ enum Command {
     /// Look at the configuration.
     #[command(subcommand)]
     Config(configuration::Configuration),
+    /// Look for what is wrong, and say what to do.
+    Doctor(doctor::Doctor),
     /// Write the completions of a shell.
     Completions(completions::Completions),
 }
@@ -133,6 +136,7 @@ impl Command {
             Self::Events(events) => events.run(settings).await,
             Self::Token(token) => token.run(settings).await,
             Self::Config(configuration) => configuration.run(settings),
+            Self::Doctor(doctor) => doctor.run(settings).await,
             Self::Completions(completions) => completions.run(),
         }
     }

@@ -122,6 +122,36 @@ pub(super) mod optional {
     }
 }
 
+/// An address and a port, or nothing.
+pub(super) mod address {
+    use std::net::SocketAddr;
+
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        address: &Option<SocketAddr>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match address {
+            Some(address) => serializer.collect_str(address),
+            None => serializer.serialize_str(""),
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<SocketAddr>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let address = text.parse().map_err(|_| {
+            D::Error::custom("not an address with a port; write it like \"127.0.0.1:9090\"")
+        })?;
+        Ok(Some(address))
+    }
+}
+
 /// Networks as `"10.0.0.0/8"`; an address alone is the network of that address.
 pub(super) mod networks {
     use std::net::IpAddr;

@@ -81,6 +81,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[http]`
     pub http: HttpConfig,
+    /// `[metrics]`
+    pub metrics: MetricsConfig,
     /// `[[dialects]]`
     pub dialects: Vec<DialectConfig>,
 }
@@ -236,6 +238,15 @@ pub struct HttpConfig {
     pub max_streams: usize,
 }
 
+/// What is counted and measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// An address where they are shown to everybody; `None` is none.
+    #[serde(with = "form::address")]
+    pub listen: Option<SocketAddr>,
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -282,6 +293,7 @@ impl Default for Config {
             },
             limits: LimitsConfig { enabled: true },
             http: HttpConfig { max_connections: 10_000, max_streams: 1_000 },
+            metrics: MetricsConfig { listen: None },
             dialects: Vec::new(),
         }
     }

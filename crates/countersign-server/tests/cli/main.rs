@@ -9,6 +9,7 @@ mod apikeys;
 mod commands;
 mod configuration;
 mod dialects;
+mod doctor;
 mod endings;
 mod events;
 mod first_start;

@@ -37,6 +37,7 @@ mod legacy_tokens;
 mod limits;
 mod logout;
 mod main_job;
+mod metrics;
 mod mirror;
 mod passport;
 mod password_forms;

@@ -10,6 +10,7 @@ pub mod login;
 pub mod logout;
 pub mod me;
 pub mod metadata;
+pub mod metrics;
 pub mod password;
 pub mod refresh;
 pub mod register;
