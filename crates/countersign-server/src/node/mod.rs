@@ -125,11 +125,6 @@ impl Node {
         self.0.freshness.is_fresh()
     }
 
-    /// How long ago it was, by the same measure; `None` before the first time.
-    pub fn age(&self) -> Option<Duration> {
-        self.0.freshness.age()
-    }
-
     /// Writes a revocation's change, in the revocation's own transaction. It acts here before the
     /// change is answered, and on the other nodes when they read it.
     pub async fn announce(&self, tx: &mut Tx<'_>, revocation: &Revocation) -> Result<(), DbError> {

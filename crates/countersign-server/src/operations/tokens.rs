@@ -19,9 +19,8 @@ impl App {
         let expires_at = now.plus(self.config.tokens.access_ttl).min(over_at).seconds();
         let expires_at = expires_at.max(now.seconds() + 1);
         let generation = session.rotation.current;
-        let mut token = self
-            .keys
-            .issuer(now)?
+        let issuer = self.keys.issuer(now)?;
+        let mut token = issuer
             .access(&user.id)
             .issuer(self.config.issuer())
             .audience([self.config.audience()])
