@@ -82,11 +82,30 @@ impl App {
     ) -> Result<Option<Session>> {
         let session = session::find(&self.db, &token.session_id.to_string()).await?;
         Ok(session.filter(|session| {
-            let mut row = session.rotation;
-            row.used = row.used.max(self.uses.highest(token.session_id).unwrap_or(0));
-            session.is_live(now)
-                && decide(row, token.generation, now.0, self.windows()) != Decision::Reuse
+            let verdict = self.judge(token, (session, None), now);
+            matches!(verdict, Verdict::Advance { .. } | Verdict::Repeat)
         }))
+    }
+
+    /// What is to become of the session; of one whose user is `barred`, too.
+    fn judge(
+        &self,
+        token: RefreshToken,
+        (session, barred): (&Session, Option<EndReason>),
+        now: Time,
+    ) -> Verdict {
+        let mut rotation = session.rotation;
+        let noted = self.uses.highest(token.session_id).unwrap_or(0);
+        rotation.used = rotation.used.max(noted);
+        let state = State {
+            ended: session.ended.map(|(_, reason)| reason),
+            barred,
+            expires_at: session.expires_at.0,
+            idle_expires_at: session.idle_expires_at.0,
+            idle_ttl: session.idle_ttl,
+            rotation,
+        };
+        judge(state, token.generation, now.0, self.windows())
     }
 
     fn windows(&self) -> Windows {
@@ -103,23 +122,19 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
         return Ok(Outcome::Over(EndReason::ExpiredAbsolute));
     };
     let user = user::find_in(tx, user_id).await?.filter(|_| active);
-    let mut state = state(&session);
-    state.barred = user.is_none().then_some(EndReason::Disabled);
-    let noted = app.uses.highest(presented.session_id).unwrap_or(0);
-    state.rotation.used = state.rotation.used.max(noted);
-    let taken = match judge(state, presented.generation, caller.now.0, app.windows()) {
+    let barred = user.is_none().then_some(EndReason::Disabled);
+    let taken = match app.judge(*presented, (&session, barred), caller.now) {
         Verdict::Ended(reason) => return Ok(Outcome::Over(reason)),
-        Verdict::End(reason) => {
-            let end_of_life = session.over(caller.now).filter(|(_, expiry)| *expiry == reason);
-            let ending = end_of_life.unwrap_or((caller.now, reason));
-            return end(tx, &app, (caller, &session), ending).await;
+        Verdict::End { at, reason } => {
+            return end(tx, &app, (caller, &session), (Time(at), reason)).await;
         }
         Verdict::Repeat => Taken::Repeated,
         Verdict::Advance { rotation, idle_expires_at } => {
+            let from = session.rotation.current;
             session.rotation = rotation;
             session.last_seen_at = caller.now;
             session.idle_expires_at = Time(idle_expires_at);
-            if !session::rotate(tx, &session, state.rotation.current).await? {
+            if !session::rotate(tx, &session, from).await? {
                 return Err(Error::Conflict);
             }
             Taken::Rotated
@@ -127,17 +142,6 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
     };
     let user = user.ok_or(Error::Internal("a session was refreshed without its user"))?;
     Ok(Outcome::Refreshed(Box::new((user, session, taken))))
-}
-
-fn state(session: &Session) -> State {
-    State {
-        ended: session.ended.map(|(_, reason)| reason),
-        barred: None,
-        expires_at: session.expires_at.0,
-        idle_expires_at: session.idle_expires_at.0,
-        idle_ttl: session.idle_ttl,
-        rotation: session.rotation,
-    }
 }
 
 async fn end(

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use countersign::EndReason;
-use countersign::refresh::Rotation;
+use countersign::refresh::{Rotation, expiry};
 
 use crate::clock::Time;
 use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
@@ -56,12 +56,10 @@ impl Session {
     /// Since when it is over at `now`, and why: by what came first. An expiry is known from the
     /// row alone, whether or not anybody has noticed.
     pub fn over(&self, now: Time) -> Option<(Time, EndReason)> {
-        let expiry = if self.idle_expires_at < self.expires_at {
-            (self.idle_expires_at, EndReason::ExpiredIdle)
-        } else {
-            (self.expires_at, EndReason::ExpiredAbsolute)
-        };
-        self.ended.or_else(|| (expiry.0 <= now).then_some(expiry))
+        self.ended.or_else(|| {
+            let (at, reason) = expiry(self.idle_expires_at.0, self.expires_at.0, now.0)?;
+            Some((Time(at), reason))
+        })
     }
 
     /// Whether it is still good at `now`.

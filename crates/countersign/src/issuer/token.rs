@@ -185,7 +185,7 @@ impl<'a> TokenBuilder<'a> {
             self.registered.insert("nbf".to_owned(), now.saturating_sub(leeway).max(0).into());
         }
         let begin = self.registered.get("nbf").and_then(Value::as_i64).unwrap_or(now);
-        if end <= now || end <= begin {
+        if end <= begin.max(now) {
             return Err(SignError::Lifetime);
         }
         self.registered.insert("iat".to_owned(), now.into());

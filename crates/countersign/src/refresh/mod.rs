@@ -34,5 +34,5 @@ mod tests;
 mod uses;
 
 pub use self::rule::{Decision, Rotation, Windows, decide};
-pub use self::session::{State, Verdict, judge};
+pub use self::session::{State, Verdict, expiry, judge};
 pub use self::uses::Uses;

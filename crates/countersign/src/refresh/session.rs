@@ -35,8 +35,13 @@ pub enum Verdict {
     },
     /// The pair of the current generation is answered again.
     Repeat,
-    /// It is to be ended, for this reason.
-    End(EndReason),
+    /// It is to be ended.
+    End {
+        /// As of when: Unix time in milliseconds. An expiry came when it was due, not now.
+        at: i64,
+        /// Why.
+        reason: EndReason,
+    },
     /// It had ended, for this reason.
     Ended(EndReason),
 }
@@ -47,8 +52,10 @@ pub fn judge(state: State, presented: u64, now: i64, windows: Windows) -> Verdic
     if let Some(reason) = state.ended {
         return Verdict::Ended(reason);
     }
-    if let Some(reason) = expiry(state, now).or(state.barred) {
-        return Verdict::End(reason);
+    let barred = || state.barred.map(|reason| (now, reason));
+    if let Some((at, reason)) = expiry(state.idle_expires_at, state.expires_at, now).or_else(barred)
+    {
+        return Verdict::End { at, reason };
     }
     match decide(state.rotation, presented, now, windows) {
         Decision::Advance(rotation) => {
@@ -56,18 +63,19 @@ pub fn judge(state: State, presented: u64, now: i64, windows: Windows) -> Verdic
             Verdict::Advance { rotation, idle_expires_at: now.saturating_add(idle) }
         }
         Decision::Repeat => Verdict::Repeat,
-        Decision::Reuse => Verdict::End(EndReason::RefreshReuse),
+        Decision::Reuse => Verdict::End { at: now, reason: EndReason::RefreshReuse },
     }
 }
 
-fn expiry(state: State, now: i64) -> Option<EndReason> {
-    if state.expires_at <= now {
-        Some(EndReason::ExpiredAbsolute)
-    } else if state.idle_expires_at <= now {
-        Some(EndReason::ExpiredIdle)
+/// Since when a session has expired at `now`, and why: by what came first. All are Unix time in
+/// milliseconds.
+pub fn expiry(idle_expires_at: i64, expires_at: i64, now: i64) -> Option<(i64, EndReason)> {
+    let first = if idle_expires_at < expires_at {
+        (idle_expires_at, EndReason::ExpiredIdle)
     } else {
-        None
-    }
+        (expires_at, EndReason::ExpiredAbsolute)
+    };
+    (first.0 <= now).then_some(first)
 }
 
 #[cfg(test)]
@@ -87,23 +95,29 @@ mod tests {
         judge(state, presented, now, Windows::default())
     }
 
+    fn end(at: i64, reason: EndReason) -> Verdict {
+        Verdict::End { at, reason }
+    }
+
     #[test]
     fn a_live_session_advances_and_lives_on() {
         let rotation = Rotation { current: 1, presented: Some(0), rotated_at: Some(499), used: 0 };
         assert_eq!(judged(LIVE, 0, 499), Verdict::Advance { rotation, idle_expires_at: 899 });
         assert_eq!(judged(State { rotation, ..LIVE }, 0, 499), Verdict::Repeat);
-        assert_eq!(judged(LIVE, 1, 499), Verdict::End(EndReason::RefreshReuse));
+        assert_eq!(judged(LIVE, 1, 499), end(499, EndReason::RefreshReuse));
     }
 
     #[test]
     fn whatever_is_presented_the_first_reason_counts() {
         let used = State { idle_expires_at: 2_000, ..LIVE };
         for presented in [0, 1] {
-            assert_eq!(judged(LIVE, presented, 500), Verdict::End(EndReason::ExpiredIdle));
-            assert_eq!(judged(used, presented, 1_000), Verdict::End(EndReason::ExpiredAbsolute));
+            for now in [500, 501, 1_000, 2_000] {
+                assert_eq!(judged(LIVE, presented, now), end(500, EndReason::ExpiredIdle));
+            }
+            assert_eq!(judged(used, presented, 1_001), end(1_000, EndReason::ExpiredAbsolute));
             let barred = State { barred: Some(EndReason::Disabled), ..LIVE };
-            assert_eq!(judged(barred, presented, 499), Verdict::End(EndReason::Disabled));
-            assert_eq!(judged(barred, presented, 500), Verdict::End(EndReason::ExpiredIdle));
+            assert_eq!(judged(barred, presented, 499), end(499, EndReason::Disabled));
+            assert_eq!(judged(barred, presented, 500), end(500, EndReason::ExpiredIdle));
             let ended = State { ended: Some(EndReason::Logout), ..barred };
             assert_eq!(judged(ended, presented, 2_000), Verdict::Ended(EndReason::Logout));
         }

@@ -135,8 +135,8 @@ impl<S: SessionStore> Sessions<S> {
             state.rotation.used = state.rotation.used.max(noted);
             match judge(state, presented.generation, now, self.0.windows) {
                 Verdict::Ended(reason) => return Err(SessionError::Ended(reason)),
-                Verdict::End(reason) => {
-                    self.end(session.id, reason, now).await?;
+                Verdict::End { at, reason } => {
+                    self.end(session.id, reason, at).await?;
                     return Err(SessionError::Ended(reason));
                 }
                 Verdict::Repeat => return Ok(session),
@@ -182,7 +182,7 @@ impl<S: SessionStore> Sessions<S> {
         self.0.store.live_of_user(user_id, now).await.map_err(SessionError::Store)
     }
 
-    /// Ends one session, as far as it is still to be ended.
+    /// Ends one session as of `at`, as far as it is still to be ended.
     ///
     /// Its tokens are revoked before the store is asked: the answer may never come, or nobody may be
     /// there any more to hear it, and then a session that has perhaps ended must not go on here.
@@ -190,10 +190,10 @@ impl<S: SessionStore> Sessions<S> {
         &self,
         id: Uuid,
         reason: EndReason,
-        now: i64,
+        at: i64,
     ) -> Result<bool, SessionError<S::Error>> {
-        self.revoke(id, reason, now);
-        self.0.store.end(id, reason, now).await.map_err(SessionError::Store)
+        self.revoke(id, reason, at);
+        self.0.store.end(id, reason, at).await.map_err(SessionError::Store)
     }
 
     /// Until the last access token of the session has expired.

@@ -136,6 +136,7 @@ fn not_before_has_the_leeway_of_those_whose_clocks_are_behind() {
     assert_eq!(verifier().verify(&later, NOW), Err(VerifyError::NotYetValid));
     verifier().verify(&later, NOW + 60).unwrap();
     assert_eq!(refused(early.access("a").not_before(NOW + 900)), SignError::Lifetime);
+    assert_eq!(refused(early.access("a").expires_at(NOW)), SignError::Lifetime);
 }
 
 #[test]

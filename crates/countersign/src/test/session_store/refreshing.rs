@@ -118,10 +118,12 @@ pub(super) async fn a_session_ends_when_it_was_not_refreshed_in_time<S: SessionS
     case.clock.advance(before(30 * DAY, MILLISECOND));
     let next = case.refresh(&case.token(&session)).await.expect("the last moment");
     case.clock.advance(30 * DAY);
+    let idle = EndReason::ExpiredIdle;
     for _ in 0..2 {
-        let idle = Err(EndReason::ExpiredIdle);
-        assert_eq!(case.refresh(&case.token(&next)).await, idle);
-        assert_eq!(case.row(&next).await.ended, Some((case.now(), EndReason::ExpiredIdle)));
+        assert_eq!(case.refresh(&case.token(&next)).await, Err(idle));
+        let ended = Some((next.idle_expires_at, idle));
+        assert_eq!(case.row(&next).await.ended, ended, "when it was due, not when it was noticed");
+        case.clock.advance(DAY);
     }
 }
 
