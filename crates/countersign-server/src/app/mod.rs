@@ -126,13 +126,12 @@ impl App {
         let Setup {
             config, clock, entropy, command, dialects_access_ttl, mirrored, shapes, ..
         } = setup;
-        let wants_client_sha256 = setup.dialects_want_client_sha256;
         let now = clock.now();
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
         let id = entropy.uuid(now).to_string();
         let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
         let sealing = Sealing::new(master.clone(), previous.clone());
-        let seals = Seals::new(SealKey::load(&db, &sealing, &entropy).await?);
+        let seals = Seals::new(Box::pin(SealKey::load(&db, &sealing, &entropy)).await?);
         let keys = Keys::load(db.clone(), sealing.clone(), now).await?;
         node.on_keys_changed({
             let keys = keys.clone();
@@ -165,7 +164,7 @@ impl App {
             uses: Uses::default(),
             followers: Followers::new(config.http.max_streams),
             shapes,
-            wants_client_sha256,
+            wants_client_sha256: setup.dialects_want_client_sha256,
             config,
             clock,
             entropy,
@@ -239,10 +238,10 @@ impl App {
     /// writes which tokens were used, seals events, rotates keys, removes what is over, and does what
     /// Redis is for. Runs until it is dropped.
     pub async fn attend(&self) {
-        // On the heap: what asks Redis is large.
+        // On the heap: what asks Redis is large, and so is what cares for events and keys.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
         let follow = async { tokio::join!(self.follow(), self.write_uses()) };
-        let care = async { tokio::join!(self.keep_sealing(), self.keep_rotating()) };
+        let care = Box::pin(async { tokio::join!(self.keep_sealing(), self.keep_rotating()) });
         tokio::join!(follow, care, self.keep_house(), with_redis);
     }
 

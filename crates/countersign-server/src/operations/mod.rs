@@ -75,11 +75,6 @@ impl Caller {
         Self { now, address: None, agent: None, actor: None, action: None }
     }
 
-    /// What a server does by itself.
-    pub fn server(now: Time) -> Self {
-        Self { actor: Some("server".to_owned()), ..Self::command(now) }
-    }
-
     /// The address that takes a share of the hash lane.
     fn lane_address(&self) -> IpAddr {
         self.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))

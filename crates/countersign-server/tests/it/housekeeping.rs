@@ -41,7 +41,7 @@ async fn fill(app: &App, table: &'static str, rows: impl Iterator<Item = Vec<Val
     }
 }
 
-/// A session that nobody has used for as long as it lives.
+/// A session that was logged out, and would have been over at this moment.
 fn session(number: u64, expires_at: Time) -> Vec<Value> {
     let none = None::<i64>;
     let text = None::<&str>;
@@ -62,8 +62,9 @@ fn session(number: u64, expires_at: Time) -> Vec<Value> {
         text,
         text,
         text,
-        none,
-        text
+        START,
+        "logout",
+        none
     ]
     .to_vec()
 }

@@ -46,7 +46,7 @@ impl Nodes {
     async fn look(&self) {
         let nodes = [&self.server, &self.other].repeat(4);
         let look = async |node: &&TestApp| {
-            let caller = Caller::server(node.app.clock.now());
+            let caller = Caller::nobody(node.app.clock.now());
             node.app.rotate_due_key(&caller).await.expect("the database answers")
         };
         let made = join_all(nodes.iter().map(look)).await.into_iter().flatten().count();
@@ -208,7 +208,7 @@ on_each_database! {
     async fn no_key_is_due_where_they_are_rotated_by_hand(server: ByHand) {
         let app = &server.0.app;
         app.clock.advance(24 * MONTH);
-        let due = app.rotate_due_key(&Caller::server(app.clock.now())).await;
+        let due = app.rotate_due_key(&Caller::nobody(app.clock.now())).await;
         assert_eq!(due.expect("the database answers"), None);
     }
 }

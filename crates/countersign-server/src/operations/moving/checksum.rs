@@ -66,7 +66,9 @@ impl Sum {
 
     fn add(&mut self, row: &[Value]) {
         let mut bytes = Vec::new();
-        row.iter().for_each(|value| value.encode(&mut bytes));
+        for value in row {
+            value.encode(&mut bytes);
+        }
         let digest = digest(&SHA256, &bytes);
         for (lane, bytes) in self.lanes.iter_mut().zip(digest.as_ref().chunks_exact(8)) {
             let bytes = bytes.iter().fold(0, |lane, byte| lane << 8 | u64::from(*byte));

@@ -56,21 +56,17 @@ impl App {
     async fn compare(&self, file: &Path, copy: &SealLine) -> Result<Compared, DbError> {
         let SealLine { line, seal, hash } = copy;
         let (line, seal, file) = (*line, *seal, file.to_owned());
-        let known = match event_seal::find(&self.db, seal).await? {
-            Some(known) => Link::from(&known),
-            None => {
-                let anchor = Anchor::find(&self.db, &self.seals.key).await?;
-                let Link { number, hash } = anchor.unwrap_or_default().link;
-                if seal < number {
-                    return Ok(Compared::Purged);
-                }
-                if seal > number {
-                    let end = event_seal::last(&self.db).await?.map_or(number, |it| it.number);
-                    return Ok(Compared::Wrong(Fault::EndMissing { file, line, seal, end }));
-                }
-                Link { number, hash }
-            }
+        let known = match event_seal::find(&self.db, seal).await?.as_ref().map(Link::from) {
+            Some(known) => known,
+            None => Anchor::find(&self.db, &self.seals.key).await?.unwrap_or_default().link,
         };
+        if seal < known.number {
+            return Ok(Compared::Purged);
+        }
+        if seal > known.number {
+            let end = event_seal::last(&self.db).await?.map_or(known.number, |it| it.number);
+            return Ok(Compared::Wrong(Fault::EndMissing { file, line, seal, end }));
+        }
         if known.hash == *hash {
             return Ok(Compared::Same);
         }

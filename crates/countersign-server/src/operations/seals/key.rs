@@ -83,7 +83,9 @@ impl SealKey {
 
     fn code(&self, about: About, values: &[Value], codes: &[Code]) -> Code {
         let mut bytes = vec![about as u8];
-        values.iter().for_each(|value| value.encode(&mut bytes));
+        for value in values {
+            value.encode(&mut bytes);
+        }
         bytes.extend(codes.iter().flatten());
         let mut code = [0; 32];
         code.copy_from_slice(hmac::sign(&self.0, &bytes).as_ref());

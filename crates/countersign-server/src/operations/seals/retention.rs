@@ -78,7 +78,7 @@ impl App {
                 let (now, purged) = *job;
                 let times = i64::try_from(purged).unwrap_or(i64::MAX);
                 let record = Record::of("events_purged").because("retention").times(times);
-                Ok(app.record(tx, &Caller::server(now), record).await?)
+                Ok(app.record(tx, &Caller::nobody(now), record).await?)
             }
             .boxed()
         })

@@ -64,7 +64,7 @@ impl App {
                 return Ok(Chain { fault: Some(Fault::AnchorChanged), ..chain });
             };
             let mut walk = Walk { db, key, first: link.number, link, events: 0 };
-            let fault = walk.to_end(watch).await?;
+            let fault = walk.follow(watch).await?;
             let begins = Anchor::find(db, key).await?.map_or(0, |anchor| anchor.link.number);
             // Events were purged while they were looked at.
             if fault.as_ref().is_some_and(|fault| fault.seal() <= begins && walk.first < begins) {
@@ -90,7 +90,7 @@ struct Walk<'a> {
 type Page = (Vec<EventSeal>, Vec<Vec<Value>>);
 
 impl Walk<'_> {
-    async fn to_end(&mut self, watch: &(dyn Fn(Progress) + Sync)) -> Result<Option<Fault>> {
+    async fn follow(&mut self, watch: &(dyn Fn(Progress) + Sync)) -> Result<Option<Fault>> {
         // Read before the last seal: an event and its seal appear at once.
         let used = event::last_seal(self.db).await?.unwrap_or(0);
         let last = event_seal::last(self.db).await?.map_or(0, |seal| seal.number);
