@@ -95,7 +95,7 @@ impl App {
         if let Some(session_id) = claims.session_id().and_then(|sid| Uuid::parse_str(sid).ok())
             && let Some(generation) = claims.generation()
         {
-            self.uses.note(session_id, generation, now);
+            self.uses.note(session_id, generation, now.0);
         }
     }
 }

@@ -16,6 +16,7 @@ pub mod http;
 pub mod identifier;
 pub mod import;
 pub mod keys;
+pub mod metrics;
 pub mod network;
 pub mod node;
 pub mod numbers;

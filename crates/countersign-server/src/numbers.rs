@@ -1,4 +1,4 @@
-//! Users' short integer numbers, of which this node takes a block at a time.
+//! Numbers that no two nodes give, of which this node takes a block at a time.
 
 use std::ops::Range;
 
@@ -9,14 +9,15 @@ use crate::tables::counter;
 
 /// What is left of the block that this node took.
 pub struct Numbers {
+    counter: &'static str,
     left: Mutex<Range<i64>>,
     size: i64,
 }
 
 impl Numbers {
-    /// Takes `size` numbers at a time.
-    pub fn in_blocks_of(size: i64) -> Self {
-        Self { left: Mutex::new(0..0), size }
+    /// Takes `size` numbers of the counter of this name at a time.
+    pub fn in_blocks_of(size: i64, counter: &'static str) -> Self {
+        Self { counter, left: Mutex::new(0..0), size }
     }
 
     /// Drops what is left of the block: somebody came along with a number of it.
@@ -30,7 +31,7 @@ impl Numbers {
         if let Some(number) = left.next() {
             return Ok(number);
         }
-        let first = counter::take_block(db, counter::USER_NUMBER, self.size).await?;
+        let first = counter::take_block(db, self.counter, self.size).await?;
         *left = first + 1..first + self.size;
         Ok(first)
     }

@@ -20,6 +20,10 @@ impl Claims {
         Some(Self { members: Arc::new(members), expires_at })
     }
 
+    pub(crate) fn members(&self) -> &Map<String, Value> {
+        &self.members
+    }
+
     /// `iss`: who issued the token.
     pub fn issuer(&self) -> Option<&str> {
         self.text("iss")

@@ -1,5 +1,7 @@
 //! What can be wrong with a token, with a key, or with what is to be signed.
 
+use std::fmt;
+
 use thiserror::Error;
 
 /// Which check a token failed.
@@ -154,14 +156,87 @@ pub enum KeyError {
     NoAlgorithm,
 }
 
-/// Why nothing was signed.
+/// Why a JWK set is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JwkSetError {
+    /// It cannot be read.
+    #[error("the JWK set: {0}")]
+    Json(#[from] JsonError),
+    /// It has no list `keys`.
+    #[error("the JWK set has no list `keys`")]
+    NoKeys,
+    /// One of its keys is wrong.
+    #[error("key {index} of the JWK set{}: {error}", Kid(kid.as_deref()))]
+    Key {
+        /// Its place in the list, from zero.
+        index: usize,
+        /// Its identifier, if it has one.
+        kid: Option<String>,
+        /// What is wrong with it.
+        error: KeyError,
+    },
+    /// Two keys go by the same identifier: which is meant would be the token's to choose.
+    #[error("key {index} of the JWK set has the kid {kid} of another")]
+    KeyIdTwice {
+        /// The second one's place in the list, from zero.
+        index: usize,
+        /// Their identifier.
+        kid: String,
+    },
+    /// A key among several has no identifier, so that no token could name it.
+    #[error("key {index} of the JWK set is one of several and has no kid")]
+    NoKeyId {
+        /// Its place in the list, from zero.
+        index: usize,
+    },
+    /// No key is of a kind that is supported.
+    #[error("no key of the JWK set is of a kind that is supported")]
+    Empty,
+}
+
+/// An identifier in the middle of a sentence.
+struct Kid<'a>(Option<&'a str>);
+
+impl fmt::Display for Kid<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |kid| write!(f, " (kid {})", kid.escape_debug()))
+    }
+}
+
+/// Why nothing was signed, or an issuer cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum SignError {
     /// The claims are not a JSON object.
     #[error("the claims are not a JSON object")]
     Claims,
-    /// `exp` is missing or no integer, or not after `iat`.
+    /// A member of the header cannot be written, or those that a function returned are no object.
+    #[error("the additional members of the header are not a JSON object")]
+    Header,
+    /// The claim has a meaning of its own, and a method of its own that sets it.
+    #[error("the claim `{name}` cannot be added")]
+    ReservedClaim {
+        /// Which one.
+        name: String,
+    },
+    /// The member of the header follows from the key and the type, or no verifier here accepts it.
+    #[error("the header's member `{name}` cannot be added")]
+    ReservedHeader {
+        /// Which one.
+        name: String,
+    },
+    /// A claim is empty, or out of its range.
+    #[error("the claim `{name}` is not of its type")]
+    ClaimType {
+        /// Which one.
+        name: &'static str,
+    },
+    /// No verifier here could read the claims or the header: they are nested too deeply, or have a
+    /// NUL.
+    #[error("no verifier could read it: {0}")]
+    Unreadable(JsonError),
+    /// `exp` is missing or no integer, or not after `iat` and `nbf`; a lifetime of zero.
     #[error("the claims' lifetime is missing or empty")]
     Lifetime,
     /// The token would be longer than any verifier here accepts.

@@ -27,7 +27,12 @@
 //! | feature | what it brings |
 //! |---|---|
 //! | `layer` (default) | `countersign::layer`: the guard, a tower layer for services of any kind |
+//! | `status-list` | `StatusList`: reads and writes Token Status Lists |
 //! | `axum` | `countersign::axum`: extractors for axum 0.8 |
+//! | `remote` | `countersign::remote`: the keys of an issuer, and the revocations of a server as they happen |
+//! | `test` | `countersign::test`: for tests, a clock to set, tokens good and bad, and rules for stores of sessions |
+//!
+//! An application that issues its own tokens keeps its [`sessions`] by the same rules as the server.
 
 #![warn(missing_docs)]
 
@@ -44,18 +49,27 @@ mod hmac_keys;
 mod issuer;
 mod json;
 mod jwk;
+mod jwk_set;
 mod key_ring;
 #[cfg(feature = "layer")]
 pub mod layer;
 mod memory;
 mod profile;
+mod random;
 mod reason;
 pub mod refresh;
 mod refresh_token;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod revocation;
 #[cfg(feature = "layer")]
 mod revocations;
+pub mod sessions;
 mod signing_key;
+#[cfg(feature = "status-list")]
+mod status_list;
+#[cfg(feature = "test")]
+pub mod test;
 mod token;
 #[cfg(test)]
 mod vectors;
@@ -66,18 +80,20 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::Claims;
 pub use clock::Clock;
 pub use csrf_token::CsrfTokens;
-pub use error::{HeaderError, JsonError, KeyError, SignError, VerifyError};
+pub use error::{HeaderError, JsonError, JwkSetError, KeyError, SignError, VerifyError};
 pub use freshness::{Freshness, Moment};
-pub use issuer::Issuer;
+pub use issuer::{Issuer, IssuerBuilder, TokenBuilder};
 pub use jwk::{Jwk, JwkSet};
 pub use key_ring::KeyRing;
 pub use profile::{ClaimType, Profile, Subject};
 pub use reason::{EndReason, UnknownReason};
 pub use refresh_token::{RefreshToken, RefreshTokens};
-pub use revocation::RevocationSet;
+pub use revocation::{Revocation, RevocationSet, UnknownRevocation};
 #[cfg(feature = "layer")]
 pub use revocations::{Revocations, Standing};
 pub use signing_key::SigningKey;
+#[cfg(feature = "status-list")]
+pub use status_list::{StatusList, StatusListError};
 pub use verifier::{Verified, Verifier};
 pub use verifying_key::VerifyingKey;
 

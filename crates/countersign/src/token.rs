@@ -11,7 +11,7 @@ use crate::{MAX_TOKEN_LENGTH, base64url, json};
 
 /// Members by which a token would say how it is to be verified (RFC 7515, section 4.1; RFC 7516,
 /// section 4.1; RFC 7797): none of that is a token's to choose.
-const FORBIDDEN: [&str; 8] = ["crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "enc"];
+pub(crate) const FORBIDDEN: [&str; 8] = ["crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "enc"];
 
 /// A token in its parts, of which nothing is verified by having them.
 pub(crate) struct Token<'a> {

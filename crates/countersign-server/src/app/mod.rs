@@ -10,6 +10,7 @@ use std::time::Duration;
 use aws_lc_rs::hmac;
 use countersign::{CsrfTokens, Profile, RefreshTokens, Verifier};
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub use self::start::{Notices, Setup, StartError};
@@ -18,23 +19,30 @@ use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::db::{Db, Tx};
+use crate::db::{Db, DbError, Tx};
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::identifier::Shapes;
 use crate::keys::{Keys, Sealing};
+use crate::metrics::Metrics;
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
+use crate::operations::seals::{SealKey, Seals};
+use crate::operations::status_lists::StatusLists;
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
 use crate::redis::Redis;
 use crate::secrets::MasterSecret;
+use crate::tables::counter;
 use crate::uses::Uses;
 
 /// How many good tokens a verifier remembers, so that their signatures are not checked again.
 const REMEMBERED_TOKENS: usize = 100_000;
+
+/// How many snapshots of the revocations are written at a time.
+const MAX_SNAPSHOTS: usize = 64;
 
 /// The channel of sessions that were begun through the native API.
 pub const NATIVE: &str = "native";
@@ -76,11 +84,30 @@ pub struct Parts {
     pub mirrors: Mirrors,
     pub(crate) turns: Turns,
     pub(crate) numbers: Numbers,
+    pub(crate) status_indexes: Numbers,
+    pub(crate) status_lists: StatusLists,
     pub(crate) uses: Uses,
     /// Whether a right password, as it was typed, is also stored in the form of clients that
     /// send its SHA-256.
     pub(crate) wants_client_sha256: bool,
     pub(crate) audit: Audit,
+    pub(crate) seals: Seals,
+    pub(crate) followers: Followers,
+    /// What is counted.
+    pub metrics: Metrics,
+}
+
+/// Room for those who follow the revocations.
+pub(crate) struct Followers {
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) snapshots: Arc<Semaphore>,
+}
+
+impl Followers {
+    fn new(max_streams: usize) -> Self {
+        let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
+        Self { streams: Arc::new(Semaphore::new(max_streams)), snapshots }
+    }
 }
 
 impl Deref for App {
@@ -105,16 +132,13 @@ impl App {
         let id = entropy.uuid(now).to_string();
         let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
         let sealing = Sealing::new(master.clone(), previous.clone());
+        let seals = Seals::new(SealKey::load(&db, &sealing, &entropy).await?);
         let keys = Keys::load(db.clone(), sealing.clone(), now).await?;
         node.on_keys_changed({
             let keys = keys.clone();
             move || keys.mark_changed()
         });
-        let known_api_keys = ApiKeys::load(db.clone()).await?;
-        node.on_api_keys_changed({
-            let keys = known_api_keys.clone();
-            move || keys.mark_changed()
-        });
+        let known_api_keys = api_keys(db.clone(), &node).await?;
         let derive = |label: &str| {
             (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
         };
@@ -124,6 +148,7 @@ impl App {
             Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
             None => Audit::default(),
         };
+        let block = if command { 1 } else { 100 };
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
             verifier: verifier(&config, &keys),
@@ -134,8 +159,11 @@ impl App {
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
             mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
             turns: Turns::default(),
-            numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
+            numbers: Numbers::in_blocks_of(block, counter::USER_NUMBER),
+            status_indexes: Numbers::in_blocks_of(block, counter::STATUS_INDEX),
+            status_lists: StatusLists::default(),
             uses: Uses::default(),
+            followers: Followers::new(config.http.max_streams),
             shapes,
             wants_client_sha256,
             config,
@@ -149,6 +177,8 @@ impl App {
             sealing,
             master,
             audit,
+            seals,
+            metrics: Metrics::default(),
         }));
         app.prepare_keys(&Caller::command(now), command).await?;
         Ok((app, notices))
@@ -206,12 +236,14 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, removes what is over, and does what Redis is for. Runs until
-    /// it is dropped.
+    /// writes which tokens were used, seals events, rotates keys, removes what is over, and does what
+    /// Redis is for. Runs until it is dropped.
     pub async fn attend(&self) {
         // On the heap: what asks Redis is large.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
-        tokio::join!(self.follow(), self.write_uses(), self.clean(), with_redis);
+        let follow = async { tokio::join!(self.follow(), self.write_uses()) };
+        let care = async { tokio::join!(self.keep_sealing(), self.keep_rotating()) };
+        tokio::join!(follow, care, self.keep_house(), with_redis);
     }
 
     async fn follow(&self) {
@@ -238,19 +270,10 @@ impl App {
         }
     }
 
-    async fn clean(&self) {
-        let mut ticks = ticks(Duration::from_mins(10));
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.purge(self.clock.now()).await {
-                tracing::warn!(%error, "cannot remove what is over");
-            }
-        }
-    }
-
     /// Ends in good order: what was noted is written, the others know, the files are complete.
     pub async fn shut_down(&self) -> Result<()> {
         self.flush_uses().await?;
+        self.end_sealing().await?;
         self.node.leave().await?;
         self.audit.flush();
         self.db.close().await;
@@ -266,6 +289,16 @@ pub(crate) fn ticks(interval: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks
+}
+
+/// The API keys, read anew whenever a node changed them.
+async fn api_keys(db: Db, node: &Node) -> Result<ApiKeys, DbError> {
+    let keys = ApiKeys::load(db).await?;
+    node.on_api_keys_changed({
+        let keys = keys.clone();
+        move || keys.mark_changed()
+    });
+    Ok(keys)
 }
 
 fn verifier(config: &Config, keys: &Keys) -> Verifier {

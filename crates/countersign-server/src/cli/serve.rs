@@ -1,13 +1,17 @@
 //! `countersign serve`
 
+use std::net::SocketAddr;
+
 use clap::Args;
+use futures::FutureExt as _;
+use futures::future::try_join_all;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{Failure, Settings};
 use crate::app::{App, Notices};
 use crate::config::Overrides;
-use crate::http::{router::router, server};
+use crate::http::{native::metrics::own_router, router::router, server};
 use crate::tables::user;
 
 /// Serves until SIGTERM or SIGINT.
@@ -34,18 +38,24 @@ impl Serve {
         let config = settings.load(self.overrides())?;
         let (app, notices) = settings.build(config, false).await?;
         let router = router(&app).map_err(Failure::of)?;
-        let address = app.config.listen;
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| Failure::Failed(format!("listen: {address}: {error}")))?;
-        tell(settings, &app, &notices, &listener).await?;
+        let listener = bind("listen", app.config.listen).await?;
+        let metrics = match app.config.metrics.listen {
+            Some(address) => Some(bind("metrics.listen", address).await?),
+            None => None,
+        };
+        tell(settings, &app, &notices, (&listener, metrics.as_ref())).await?;
         let limits = server::Limits {
             max_connections: app.config.http.max_connections,
             ..server::Limits::default()
         };
-        let stop = stop_signal().map_err(Failure::of)?;
+        let stop = stop_signal().map_err(Failure::of)?.shared();
+        let mut served =
+            vec![server::serve(listener, router, limits.clone(), stop.clone()).boxed()];
+        if let Some(listener) = metrics {
+            served.push(server::serve(listener, own_router(&app), limits, stop).boxed());
+        }
         tokio::select! {
-            served = server::serve(listener, router, limits, stop) => served.map_err(Failure::of)?,
+            served = try_join_all(served) => served.map(drop).map_err(Failure::of)?,
             () = app.attend() => {}
         }
         tracing::info!("stopped");
@@ -64,12 +74,17 @@ impl Serve {
     }
 }
 
+async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
+    let bound = TcpListener::bind(address).await;
+    bound.map_err(|error| Failure::Failed(format!("{key}: {address}: {error}")))
+}
+
 /// Says where the server listens, where its data lies, and what to do first.
 async fn tell(
     settings: &Settings,
     app: &App,
     notices: &Notices,
-    listener: &TcpListener,
+    (listener, metrics): (&TcpListener, Option<&TcpListener>),
 ) -> Result<(), Failure> {
     for warning in &notices.warnings {
         tracing::warn!("{warning}");
@@ -77,6 +92,10 @@ async fn tell(
     let address = listener.local_addr().map_err(Failure::of)?;
     println!("Countersign listens on http://{address}");
     println!("  data: {}", app.config.data_dir.display());
+    if let Some(metrics) = metrics {
+        let address = metrics.local_addr().map_err(Failure::of)?;
+        println!("  metrics: http://{address}/metrics (for everybody who reaches it)");
+    }
     if let Some(path) = &notices.created {
         println!("  master secret: {} (made just now; keep a copy)", path.display());
     }

@@ -63,6 +63,8 @@ pub struct Config {
     pub redis: RedisConfig,
     /// `[tokens]`
     pub tokens: TokensConfig,
+    /// `[keys]`
+    pub keys: KeysConfig,
     /// `[sessions]`
     pub sessions: SessionsConfig,
     /// `[passwords]`
@@ -79,6 +81,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// `[http]`
     pub http: HttpConfig,
+    /// `[metrics]`
+    pub metrics: MetricsConfig,
     /// `[[dialects]]`
     pub dialects: Vec<DialectConfig>,
 }
@@ -112,6 +116,17 @@ pub struct TokensConfig {
     /// How far in the future `iat` and `nbf` may lie; `exp` has no leeway.
     #[serde(with = "form::duration")]
     pub leeway: Duration,
+    /// Whether access tokens say where their status is told, and status lists tell it.
+    pub status_list: bool,
+}
+
+/// The keys that sign access tokens of the native API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysConfig {
+    /// How long a key signs before the next one does; `None` is until somebody rotates it.
+    #[serde(with = "form::duration_or_none")]
+    pub rotate_every: Option<Duration>,
 }
 
 /// Sessions and refresh tokens.
@@ -193,13 +208,16 @@ pub struct CookiesConfig {
     pub enabled: bool,
 }
 
-/// The audit trail's copy in a file.
+/// The audit trail.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditConfig {
     /// Relative to `data_dir`; `None` writes no file. See [`Config::audit_file`].
     #[serde(with = "form::optional")]
     pub file: Option<PathBuf>,
+    /// How long events are kept, in the database; `None` is for ever.
+    #[serde(with = "form::duration_or_none")]
+    pub retention: Option<Duration>,
 }
 
 /// Limits on attempts.
@@ -216,6 +234,17 @@ pub struct LimitsConfig {
 pub struct HttpConfig {
     /// How many connections are open at a time.
     pub max_connections: usize,
+    /// How many of them may be streams of revocations.
+    pub max_streams: usize,
+}
+
+/// What is counted and measured.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MetricsConfig {
+    /// An address where they are shown to everybody; `None` is none.
+    #[serde(with = "form::address")]
+    pub listen: Option<SocketAddr>,
 }
 
 impl Default for Config {
@@ -235,7 +264,9 @@ impl Default for Config {
                 algorithm: Algorithm::Es256,
                 access_ttl: Duration::from_mins(15),
                 leeway: Duration::from_secs(30),
+                status_list: false,
             },
+            keys: KeysConfig { rotate_every: Some(Duration::from_hours(30 * 24)) },
             sessions: SessionsConfig {
                 refresh_ttl: Duration::from_hours(30 * 24),
                 absolute_ttl: Duration::from_hours(90 * 24),
@@ -256,9 +287,13 @@ impl Default for Config {
             registration: RegistrationConfig { mode: RegistrationMode::Open },
             cors: CorsConfig { origins: Origins::default() },
             cookies: CookiesConfig { enabled: false },
-            audit: AuditConfig { file: Some("audit.jsonl".into()) },
+            audit: AuditConfig {
+                file: Some("audit.jsonl".into()),
+                retention: Some(Duration::from_hours(365 * 24)),
+            },
             limits: LimitsConfig { enabled: true },
-            http: HttpConfig { max_connections: 10_000 },
+            http: HttpConfig { max_connections: 10_000, max_streams: 1_000 },
+            metrics: MetricsConfig { listen: None },
             dialects: Vec::new(),
         }
     }

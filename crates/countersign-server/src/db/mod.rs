@@ -1,5 +1,6 @@
 //! Storage: the only part that knows that there are three databases.
 
+mod clock;
 mod columns;
 mod door;
 mod durability;

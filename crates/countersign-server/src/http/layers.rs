@@ -5,7 +5,7 @@ use std::any::Any;
 use std::fmt::{self, Write};
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -18,6 +18,7 @@ use super::problem::Problem;
 use super::server::Peer;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::metrics::Metrics;
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 64;
@@ -52,6 +53,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// For ids.
     pub entropy: Entropy,
+    /// Where answers are counted.
+    pub metrics: Metrics,
 }
 
 /// Puts the layers around all routes of `router`; none may be added after.
@@ -97,6 +100,7 @@ async fn attend(
     let echo = HeaderValue::from_str(id.as_str()).ok();
     request.extensions_mut().insert(id);
     request.extensions_mut().insert(address);
+    let (method, route) = (request.method().clone(), request.extensions().get().cloned());
 
     let mut response = next.run(request).instrument(span.clone()).await;
 
@@ -108,7 +112,10 @@ async fn attend(
     }
     let took = surroundings.clock.monotonic().saturating_sub(began);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-    span.in_scope(|| tracing::info!(status = response.status().as_u16(), micros, "answered"));
+    let status = response.status().as_u16();
+    span.in_scope(|| tracing::info!(status, micros, "answered"));
+    let route = route.as_ref().map(MatchedPath::as_str);
+    surroundings.metrics.answered(route, &method, status, took);
     response
 }
 

@@ -12,8 +12,8 @@ use super::native::admin::{
     self, api_key, api_keys, events, invitation, invitations, keys, session, unlock, user, users,
 };
 use super::native::{
-    forward_auth, health, introspect, jwks, login, logout, me, metadata, password, refresh,
-    register, replace_password, revoke, sessions,
+    forward_auth, health, introspect, jwks, login, logout, me, metadata, metrics, password,
+    refresh, register, replace_password, revocations, revoke, sessions, status_list,
 };
 use super::tokens::Tokens;
 use crate::app::App;
@@ -60,12 +60,15 @@ fn native() -> Vec<Route<App>> {
         Route::new(M::POST, "/v1/me/password", post(password::post)),
         Route::new(M::GET, "/v1/sessions", get(sessions::get)),
         Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
+        Route::new(M::GET, "/v1/revocations", get(revocations::get)),
         Route::new(M::POST, "/v1/password", post(replace_password::post)),
         Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
         Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
+        Route::new(M::GET, "/v1/status-lists/{list}", get(status_list::get)),
         Route::new(M::GET, "/forward-auth", get(forward_auth::get)),
         Route::new(M::GET, "/healthz", get(health::live)),
         Route::new(M::GET, "/readyz", get(health::ready)),
+        Route::new(M::GET, "/metrics", get(metrics::get_with_key)),
     ]
 }
 
@@ -128,6 +131,7 @@ pub fn router(app: &App) -> Result<Router, MountError> {
         trusted_proxies: app.config.trusted_proxies.clone(),
         clock: app.clock.clone(),
         entropy: app.entropy.clone(),
+        metrics: app.metrics.clone(),
     };
     // A preflight is answered by the layer itself, and is an answer like any other.
     Ok(surround(with_fallbacks(routes).layer(cors(&app.config)), surroundings))

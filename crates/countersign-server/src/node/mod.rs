@@ -2,6 +2,7 @@
 
 mod freshness;
 mod log;
+mod news;
 mod reader;
 
 use std::collections::HashMap;
@@ -14,6 +15,7 @@ use tokio::sync::Notify;
 
 use self::freshness::Freshness;
 use self::log::Log;
+pub use self::news::News;
 use self::reader::Position;
 pub use self::reader::{DEAD, INTERVAL};
 use crate::clock::{Clock, Time};
@@ -39,6 +41,7 @@ struct Inner {
     clock: Clock,
     log: Log,
     revocations: RevocationSet,
+    news: News,
     freshness: Freshness,
     reactions: Mutex<HashMap<&'static str, Reaction>>,
     position: tokio::sync::Mutex<Position>,
@@ -72,6 +75,7 @@ impl Node {
             clock,
             log: Log::default(),
             revocations: RevocationSet::new(),
+            news: News::default(),
             reactions: Mutex::default(),
             position: tokio::sync::Mutex::default(),
             written: Notify::new(),
@@ -105,10 +109,25 @@ impl Node {
         &self.0.revocations
     }
 
+    /// The revocations that this node learnt lately.
+    pub fn news(&self) -> &News {
+        &self.0.news
+    }
+
+    /// How old what this node knows is; `None` before its first look.
+    pub fn age(&self) -> Option<Duration> {
+        self.0.freshness.age()
+    }
+
     /// Whether this node may say yes: it was in touch with the database lately enough to have
     /// heard of every revocation within the promised time.
     pub fn is_fresh(&self) -> bool {
         self.0.freshness.is_fresh()
+    }
+
+    /// How long ago it was, by the same measure; `None` before the first time.
+    pub fn age(&self) -> Option<Duration> {
+        self.0.freshness.age()
     }
 
     /// Writes a revocation's change, in the revocation's own transaction. It acts here before the
@@ -174,18 +193,16 @@ impl Node {
     /// Has everything read anew that is read after a change.
     fn react_to_all(&self) {
         let reactions: Vec<Reaction> = self.0.reactions.lock().values().cloned().collect();
-        reactions.iter().for_each(|react| react());
+        for react in reactions {
+            react();
+        }
     }
 
-    fn revoke(&self, Revocation { subject, reason, until }: Revocation) {
-        let until = until.seconds().saturating_add(1);
-        match subject {
-            Subject::Session(sid) => self.0.revocations.revoke_session(&sid, reason, until),
-            Subject::Token(jti) => self.0.revocations.revoke_token(&jti, reason, until),
-            Subject::Generations(sid, up_to) => {
-                self.0.revocations.stale_generations(&sid, up_to, until);
-            }
-            Subject::Refresh(_) => {}
+    fn revoke(&self, revocation: Revocation) {
+        if let Some(revocation) = in_memory(revocation)
+            && self.0.revocations.apply(revocation)
+        {
+            self.0.news.tell(revocation);
         }
     }
 
@@ -200,4 +217,17 @@ impl Node {
             })
             .await
     }
+}
+
+/// What nodes keep in memory of a revocation, if they do.
+fn in_memory(Revocation { subject, reason, until }: Revocation) -> Option<countersign::Revocation> {
+    let until = until.seconds().saturating_add(1);
+    Some(match subject {
+        Subject::Session(sid) => countersign::Revocation::session(&sid, reason, until),
+        Subject::Token(jti) => countersign::Revocation::token(&jti, reason, until),
+        Subject::Generations(sid, up_to) => {
+            countersign::Revocation::generations(&sid, up_to, until)
+        }
+        Subject::Refresh(_) => return None,
+    })
 }

@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::Node;
 use super::freshness::Moment;
+use super::{Node, in_memory};
 use crate::db::DbError;
 use crate::tables::{change, node, revocation};
 
@@ -80,7 +80,16 @@ impl Node {
             let floor = change::last_floor(db, &node.id).await?;
             floors.insert(node.id, floor);
         }
-        revocation::for_each(db, |revocation| self.revoke(revocation)).await?;
+        let mut is_news = false;
+        let take = |revocation| {
+            let revocation = in_memory(revocation);
+            is_news |= revocation.is_some_and(|revocation| self.0.revocations.apply(revocation));
+        };
+        revocation::for_each(db, take).await?;
+        // Too many to be told one by one.
+        if is_news {
+            self.0.news.break_off();
+        }
         self.react_to_all();
         Ok(floors)
     }

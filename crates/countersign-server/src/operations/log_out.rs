@@ -1,6 +1,7 @@
 //! Logging out: here, elsewhere, everywhere.
 
 use countersign::EndReason;
+pub use countersign::sessions::Scope;
 use futures::FutureExt as _;
 
 use super::{Caller, record::Record};
@@ -8,19 +9,6 @@ use crate::app::App;
 use crate::error::{Error, Result};
 use crate::tables::session;
 use crate::tables::user;
-
-/// Which sessions a logout ends.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Scope {
-    /// The one that asks.
-    #[default]
-    This,
-    /// All but the one that asks.
-    Others,
-    /// All.
-    All,
-}
 
 impl App {
     /// Ends the session with this id. Ending one that has ended, or is long forgotten, is success.

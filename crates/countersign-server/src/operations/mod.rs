@@ -25,7 +25,9 @@ pub mod record;
 pub mod refresh;
 pub mod register;
 pub mod roles;
+pub mod seals;
 pub mod sessions;
+pub mod status_lists;
 pub mod throttle;
 pub mod tokens;
 pub mod turns;
@@ -71,6 +73,11 @@ impl Caller {
     /// What happens because its time has come.
     pub fn nobody(now: Time) -> Self {
         Self { now, address: None, agent: None, actor: None, action: None }
+    }
+
+    /// What a server does by itself.
+    pub fn server(now: Time) -> Self {
+        Self { actor: Some("server".to_owned()), ..Self::command(now) }
     }
 
     /// The address that takes a share of the hash lane.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::refresh::{Decision, Windows, decide};
+use countersign::refresh::{State, Verdict, Windows, judge};
 use countersign::{EndReason, RefreshToken};
 use futures::FutureExt as _;
 
@@ -23,8 +23,17 @@ struct Job {
 
 /// What the change came to. A session that it ended stays ended, so that is no error inside it.
 enum Outcome {
-    Refreshed(Box<(User, Session)>),
+    Refreshed(Box<(User, Session, Taken)>),
     Over(EndReason),
+}
+
+/// How a good token was taken.
+#[derive(Clone, Copy)]
+enum Taken {
+    /// The session has another generation now.
+    Rotated,
+    /// It had been taken before, and got the same pair again.
+    Repeated,
 }
 
 impl App {
@@ -35,6 +44,18 @@ impl App {
     /// [`Refusal::Ended`] for a session that is over, and for a token that came twice, whose
     /// session this call ends.
     pub async fn refresh(&self, caller: &Caller, token: &str) -> Result<(User, Session)> {
+        let refreshed = self.exchange(caller, token).await;
+        self.metrics.refreshed(match &refreshed {
+            Ok((_, _, Taken::Rotated)) => "rotated",
+            Ok((_, _, Taken::Repeated)) => "repeated",
+            Err(Error::Refused(Refusal::Ended(reason))) => reason.as_str(),
+            Err(Error::Refused(_)) => "not_ours",
+            Err(_) => "failed",
+        });
+        refreshed.map(|(user, session, _)| (user, session))
+    }
+
+    async fn exchange(&self, caller: &Caller, token: &str) -> Result<(User, Session, Taken)> {
         let presented = self.refresh_tokens.read(token).ok_or(Refusal::NotARefreshToken)?;
         let session_id = presented.session_id.to_string();
         // Sessions are kept until they would have expired anyway.
@@ -81,35 +102,42 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
     let Some(mut session) = session else {
         return Ok(Outcome::Over(EndReason::ExpiredAbsolute));
     };
-    if let Some((_, reason)) = session.ended {
-        return Ok(Outcome::Over(reason));
-    }
-    if let Some(expiry) = session.over(caller.now) {
-        return end(tx, &app, (caller, &session), expiry).await;
-    }
     let user = user::find_in(tx, user_id).await?.filter(|_| active);
-    let Some(user) = user else {
-        return end(tx, &app, (caller, &session), (caller.now, EndReason::Disabled)).await;
-    };
-    let mut row = session.rotation;
-    row.used = row.used.max(app.uses.highest(presented.session_id).unwrap_or(0));
-    match decide(row, presented.generation, caller.now.0, app.windows()) {
-        Decision::Repeat => {}
-        Decision::Advance(rotation) => {
-            let from = session.rotation.current;
+    let mut state = state(&session);
+    state.barred = user.is_none().then_some(EndReason::Disabled);
+    let noted = app.uses.highest(presented.session_id).unwrap_or(0);
+    state.rotation.used = state.rotation.used.max(noted);
+    let taken = match judge(state, presented.generation, caller.now.0, app.windows()) {
+        Verdict::Ended(reason) => return Ok(Outcome::Over(reason)),
+        Verdict::End(reason) => {
+            let end_of_life = session.over(caller.now).filter(|(_, expiry)| *expiry == reason);
+            let ending = end_of_life.unwrap_or((caller.now, reason));
+            return end(tx, &app, (caller, &session), ending).await;
+        }
+        Verdict::Repeat => Taken::Repeated,
+        Verdict::Advance { rotation, idle_expires_at } => {
             session.rotation = rotation;
             session.last_seen_at = caller.now;
-            session.idle_expires_at = caller.now.plus(session.idle_ttl);
-            if !session::rotate(tx, &session, from).await? {
+            session.idle_expires_at = Time(idle_expires_at);
+            if !session::rotate(tx, &session, state.rotation.current).await? {
                 return Err(Error::Conflict);
             }
+            Taken::Rotated
         }
-        Decision::Reuse => {
-            let reuse = (caller.now, EndReason::RefreshReuse);
-            return end(tx, &app, (caller, &session), reuse).await;
-        }
+    };
+    let user = user.ok_or(Error::Internal("a session was refreshed without its user"))?;
+    Ok(Outcome::Refreshed(Box::new((user, session, taken))))
+}
+
+fn state(session: &Session) -> State {
+    State {
+        ended: session.ended.map(|(_, reason)| reason),
+        barred: None,
+        expires_at: session.expires_at.0,
+        idle_expires_at: session.idle_expires_at.0,
+        idle_ttl: session.idle_ttl,
+        rotation: session.rotation,
     }
-    Ok(Outcome::Refreshed(Box::new((user, session))))
 }
 
 async fn end(

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::clock::Time;
 use crate::db::{DbError, Tx};
 use crate::error::{Error, Result};
+use crate::tables::ended_status;
 use crate::tables::import;
 use crate::tables::revocation::{self, Revocation, Subject};
 use crate::tables::session::{self, Place, Session};
@@ -70,6 +71,7 @@ impl App {
             agent: caller.agent.clone(),
             device: device.map(|device| shorten(device, DEVICE_LENGTH)),
             ended: None,
+            status_index: None,
         }
     }
 
@@ -116,6 +118,10 @@ impl App {
     ) -> Result<bool, DbError> {
         if !session::end(tx, session_id, reason, at).await? {
             return Ok(false);
+        }
+        if let Some(index) = session::status_index(tx, session_id).await? {
+            let until = revocation::until(tx, caller.now, self.config.tokens.leeway).await?;
+            ended_status::insert(tx, index, until).await?;
         }
         self.mark_copy_of(tx, session_id, caller.now).await?;
         self.revoke(tx, caller, Subject::Session(session_id.to_owned()), reason).await?;

@@ -1,9 +1,7 @@
 //! The pair of tokens that a native client holds.
 
-use std::time::Duration;
-
 use countersign::RefreshToken;
-use serde::Serialize;
+pub use countersign::sessions::TokenPair;
 use uuid::Uuid;
 
 use crate::app::App;
@@ -12,35 +10,6 @@ use crate::error::{Error, Result};
 use crate::tables::session::Session;
 use crate::tables::user::User;
 
-/// What a native client holds: a short access token and a long refresh token.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TokenPair {
-    /// A JWT (RFC 9068).
-    pub access_token: String,
-    /// How long it lives.
-    pub access_ttl: Duration,
-    /// Opaque; the same for the same session and generation.
-    pub refresh_token: String,
-    /// How long it lives unless it is used.
-    pub refresh_ttl: Duration,
-}
-
-/// The claims of a native access token (RFC 9068, section 2.2).
-#[derive(Serialize)]
-struct AccessClaims<'a> {
-    iss: &'a str,
-    sub: &'a str,
-    aud: &'a str,
-    exp: i64,
-    iat: i64,
-    jti: String,
-    sid: &'a str,
-    r#gen: u64,
-    auth_time: i64,
-    amr: Vec<&'a str>,
-    roles: &'a [String],
-}
-
 impl App {
     /// The pair of the session's current generation. An access token never outlives its session.
     pub fn token_pair(&self, user: &User, session: &Session, now: Time) -> Result<TokenPair> {
@@ -48,23 +17,27 @@ impl App {
             .map_err(|_| Error::Internal("a session's id is no UUID"))?;
         let over_at = session.over_at();
         let expires_at = now.plus(self.config.tokens.access_ttl).min(over_at).seconds();
+        let expires_at = expires_at.max(now.seconds() + 1);
         let generation = session.rotation.current;
-        let claims = AccessClaims {
-            iss: self.config.issuer(),
-            sub: &user.id,
-            aud: self.config.audience(),
-            exp: expires_at.max(now.seconds() + 1),
-            iat: now.seconds(),
-            jti: self.entropy.uuid(now).to_string(),
-            sid: &session.id,
-            r#gen: generation,
-            auth_time: session.started_at.seconds(),
-            amr: session.amr.split(' ').collect(),
-            roles: &user.roles,
-        };
+        let mut token = self
+            .keys
+            .issuer(now)?
+            .access(&user.id)
+            .issuer(self.config.issuer())
+            .audience([self.config.audience()])
+            .session(&session.id, generation)
+            .auth_time(session.started_at.seconds())
+            .amr(session.amr.split(' '))
+            .roles(&user.roles)
+            .jwt_id(&self.entropy.uuid(now).to_string())
+            .expires_at(expires_at);
+        if let Some(status) = self.status_claim(session) {
+            token = token.claim("status", status);
+        }
+        let access_token = token.sign(now.seconds())?;
         Ok(TokenPair {
-            access_token: self.keys.sign(&claims, now)?,
-            access_ttl: Time::from_seconds(claims.exp).since(Time::from_seconds(claims.iat)),
+            access_token,
+            access_ttl: Time::from_seconds(expires_at).since(Time::from_seconds(now.seconds())),
             refresh_token: self.refresh_tokens.write(RefreshToken { session_id, generation }),
             refresh_ttl: over_at.since(now),
         })

@@ -1,6 +1,7 @@
 //! Argon2id (RFC 9106) in memory that is kept, and the PHC strings it is written in.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2I_IDENT, ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
@@ -96,6 +97,7 @@ impl Row {
 pub(super) struct Meter {
     hashes: AtomicU64,
     memory_kib: AtomicU64,
+    waited_micros: AtomicU64,
     /// Held by the one bench that computes with more memory than it keeps, so that rows of another
     /// system cannot make every lane take 256 MiB at once.
     large: Mutex<()>,
@@ -104,6 +106,15 @@ pub(super) struct Meter {
 impl Meter {
     pub(super) fn hashes(&self) -> u64 {
         self.hashes.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn waited(&self) -> Duration {
+        Duration::from_micros(self.waited_micros.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn note_wait(&self, waited: Duration) {
+        let micros = u64::try_from(waited.as_micros()).unwrap_or(u64::MAX);
+        self.waited_micros.fetch_add(micros, Ordering::Relaxed);
     }
 
     pub(super) fn memory_kib(&self) -> u64 {

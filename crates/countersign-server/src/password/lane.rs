@@ -14,6 +14,7 @@ use super::Password;
 use super::argon2id::{Bench, Cost, InvalidCost, Meter};
 use super::formats::Stored;
 use super::queue::Queue;
+use crate::clock::Clock;
 use crate::entropy::Entropy;
 
 /// When a full queue is worth another try: it holds about so much work.
@@ -94,7 +95,7 @@ impl HashLane {
     ///
     /// Dropping the future before the work began takes the request out of the queue.
     pub async fn hash(&self, password: Password, address: IpAddr) -> Result<String, Overloaded> {
-        self.shared.submit(address, |answer| Task { password, work: Work::Hash(answer) }).await
+        self.shared.submit(address, |answer| Task::new(password, Work::Hash(answer))).await
     }
 
     /// Whether the password is that of the stored hash.
@@ -107,9 +108,7 @@ impl HashLane {
         hash: Option<String>,
         address: IpAddr,
     ) -> Result<Verdict, Overloaded> {
-        self.shared
-            .submit(address, |answer| Task { password, work: Work::Verify(hash, answer) })
-            .await
+        self.shared.submit(address, |answer| Task::new(password, Work::Verify(hash, answer))).await
     }
 
     /// How many requests wait.
@@ -120,6 +119,11 @@ impl HashLane {
     /// How many hashes were computed since the start, those for unknown users included.
     pub fn hashes(&self) -> u64 {
         self.shared.meter.hashes()
+    }
+
+    /// How long those whose work began had waited for it since the start, added up.
+    pub fn waited(&self) -> Duration {
+        self.shared.meter.waited()
     }
 
     /// How much memory the threads keep.
@@ -195,7 +199,10 @@ impl Shared {
             }
             match state.queue.pop() {
                 Some(task) if task.is_abandoned() => {}
-                Some(task) => return Some(task),
+                Some(task) => {
+                    self.meter.note_wait(Clock::System.monotonic().saturating_sub(task.since));
+                    return Some(task);
+                }
                 None => self.ready.wait(&mut state),
             }
         }
@@ -256,6 +263,8 @@ impl Drop for Threads {
 struct Task {
     password: Password,
     work: Work,
+    /// When it came, by the monotonic clock.
+    since: Duration,
 }
 
 enum Work {
@@ -264,6 +273,10 @@ enum Work {
 }
 
 impl Task {
+    fn new(password: Password, work: Work) -> Self {
+        Self { password, work, since: Clock::System.monotonic() }
+    }
+
     fn is_abandoned(&self) -> bool {
         match &self.work {
             Work::Hash(answer) => answer.is_closed(),

@@ -4,6 +4,8 @@ use crate::db::{Db, DbError, Tx, params, sql};
 
 /// The users' short integer numbers.
 pub const USER_NUMBER: &str = "user_number";
+/// The sessions' entries in the status lists.
+pub const STATUS_INDEX: &str = "status_index";
 
 sql! {
     FIND = "SELECT value FROM counters WHERE name = ?";
@@ -32,6 +34,11 @@ pub async fn take_block(db: &Db, name: &'static str, size: i64) -> Result<i64, D
             return Ok(value + 1);
         }
     }
+}
+
+/// The last value that any node has taken.
+pub async fn last(db: &Db, name: &'static str) -> Result<i64, DbError> {
+    Ok(db.find(FIND, &params![name]).await?.unwrap_or(0))
 }
 
 async fn create(db: &Db, name: &'static str) -> Result<(), DbError> {

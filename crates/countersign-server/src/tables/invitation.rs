@@ -110,7 +110,6 @@ sql! {
     /// Matches for one of two registrations that race with the same token, and for one only.
     CONSUME = "UPDATE invitations SET used_at = ?, user_id = ? WHERE token_hash = ? AND expires_at > ? AND used_at IS NULL AND revoked_at IS NULL";
     REVOKE = "UPDATE invitations SET revoked_at = ? WHERE id = ? AND used_at IS NULL AND revoked_at IS NULL";
-    PURGE = "DELETE FROM invitations WHERE expires_at <= ?";
 }
 
 /// The one with this token.
@@ -163,9 +162,4 @@ pub async fn consume(
 /// Withdraws one; false where it was used or withdrawn before.
 pub async fn revoke(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<bool, DbError> {
     Ok(tx.execute(REVOKE, &params![now, id]).await? == 1)
-}
-
-/// Removes those that expired by `until`.
-pub async fn purge(tx: &mut Tx<'_>, until: Time) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![until]).await
 }

@@ -5,15 +5,19 @@ pub mod api_key;
 pub mod bulk;
 pub mod change;
 pub mod counter;
+pub mod ended_status;
 pub mod event;
+pub mod event_seal;
 pub mod failure;
 pub mod identifier;
 pub mod import;
 pub mod inventory;
 pub mod invitation;
+pub mod lease;
 pub mod node;
 pub mod outbox;
 pub mod password;
+pub mod purge;
 pub mod revocation;
 pub mod session;
 pub mod setting;
@@ -31,11 +35,14 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("bulk", bulk::STATEMENTS),
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),
+        ("ended_status", ended_status::STATEMENTS),
         ("event", event::STATEMENTS),
+        ("event_seal", event_seal::STATEMENTS),
         ("failure", failure::STATEMENTS),
         ("identifier", identifier::STATEMENTS),
         ("import", import::STATEMENTS),
         ("invitation", invitation::STATEMENTS),
+        ("lease", lease::STATEMENTS),
         ("node", node::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("password", password::STATEMENTS),
@@ -48,4 +55,5 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     .into_iter()
     .flat_map(|(table, statements)| statements.iter().map(move |(name, sql)| (table, *name, *sql)))
     .chain(inventory::TABLES.iter().flat_map(inventory::Table::statements))
+    .chain(purge::statements())
 }

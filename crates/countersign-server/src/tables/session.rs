@@ -43,6 +43,8 @@ pub struct Session {
     pub device: Option<String>,
     /// When it ended, and why.
     pub ended: Option<(Time, EndReason)>,
+    /// Which entry of the status lists is its own, if it has one.
+    pub status_index: Option<i64>,
 }
 
 impl Session {
@@ -90,6 +92,7 @@ impl FromRow for Session {
             agent: row.take()?,
             device: row.take()?,
             ended: ended(row.take()?, row.take()?)?,
+            status_index: row.take()?,
         })
     }
 }
@@ -101,14 +104,14 @@ fn ended(at: Option<Time>, reason: Option<String>) -> Result<Option<(Time, EndRe
 }
 
 sql! {
-    FIND = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE id = ?";
-    LIVE_OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE user_id = ? AND ended_at IS NULL AND expires_at > ? AND idle_expires_at > ? ORDER BY started_at, id";
-    OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE user_id = ? ORDER BY started_at DESC, id DESC LIMIT ?";
+    FIND = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE id = ?";
+    LIVE_OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE user_id = ? AND ended_at IS NULL AND expires_at > ? AND idle_expires_at > ? ORDER BY started_at, id";
+    OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE user_id = ? ORDER BY started_at DESC, id DESC LIMIT ?";
     /// Ended or expired after a moment, and no later than another; begun before a third, or then
     /// and with a smaller id.
-    OVER_OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE user_id = ? AND (ended_at > ? OR (ended_at IS NULL AND (idle_expires_at <= ? OR expires_at <= ?) AND idle_expires_at > ? AND expires_at > ?)) AND started_at <= ? AND (started_at < ? OR id < ?) ORDER BY started_at DESC, id DESC LIMIT ?";
+    OVER_OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE user_id = ? AND (ended_at > ? OR (ended_at IS NULL AND (idle_expires_at <= ? OR expires_at <= ?) AND idle_expires_at > ? AND expires_at > ?)) AND started_at <= ? AND (started_at < ? OR id < ?) ORDER BY started_at DESC, id DESC LIMIT ?";
     /// At the end of their life in an interval, and not ended before it.
-    UNNOTED = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE expires_at > ? AND expires_at <= ? AND ended_at IS NULL ORDER BY expires_at LIMIT ?";
+    UNNOTED = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE expires_at > ? AND expires_at <= ? AND ended_at IS NULL ORDER BY expires_at LIMIT ?";
     INSERT = "INSERT INTO sessions (id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, used, address, agent, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)";
     /// Matches for one of two refreshes that race with the same generation, and for one only.
     ROTATE = "UPDATE sessions SET generation = ?, presented = ?, rotated_at = ?, idle_expires_at = ?, last_seen_at = ? WHERE id = ? AND generation = ? AND ended_at IS NULL";
@@ -116,9 +119,10 @@ sql! {
     /// Never later than it was over before.
     SHORTEN = "UPDATE sessions SET idle_expires_at = ? WHERE id = ? AND idle_expires_at > ? AND ended_at IS NULL";
     END = "UPDATE sessions SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL";
-    PAGE = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE id > ? ORDER BY id LIMIT ?";
-    PURGE = "DELETE FROM sessions WHERE expires_at <= ?";
-    OLDEST_EXPIRY = "SELECT expires_at FROM sessions ORDER BY expires_at LIMIT 1";
+    PAGE = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE id > ? ORDER BY id LIMIT ?";
+    /// Once, and none to a session that ended: nobody would learn of it.
+    GIVE_STATUS_INDEX = "UPDATE sessions SET status_index = ? WHERE id = ? AND status_index IS NULL AND ended_at IS NULL";
+    STATUS_INDEX = "SELECT status_index FROM sessions WHERE id = ?";
 }
 
 /// The session with this id, live or over.
@@ -246,12 +250,12 @@ pub async fn end(tx: &mut Tx<'_>, id: &str, reason: EndReason, at: Time) -> Resu
     Ok(tx.execute(END, &params![at, reason.as_str(), id]).await? == 1)
 }
 
-/// Removes those that expired by `until`.
-pub async fn purge(tx: &mut Tx<'_>, until: Time) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![until]).await
+/// Gives a session that lives an entry of the status lists, unless it has one.
+pub async fn give_status_index(tx: &mut Tx<'_>, id: &str, index: i64) -> Result<(), DbError> {
+    tx.execute(GIVE_STATUS_INDEX, &params![index, id]).await.map(drop)
 }
 
-/// When the session that expired first, or will, does.
-pub async fn oldest_expiry(db: &Db) -> Result<Option<Time>, DbError> {
-    db.find(OLDEST_EXPIRY, &[]).await
+/// Which entry of the status lists is the session's own.
+pub async fn status_index(tx: &mut Tx<'_>, id: &str) -> Result<Option<i64>, DbError> {
+    Ok(tx.find::<Option<i64>>(STATUS_INDEX, &params![id]).await?.flatten())
 }

@@ -57,7 +57,10 @@ async fn a_user_of_clients_that_hash_is_made_with_any_password_and_logs_in_elsew
     assert_eq!(form, "client_sha256");
     assert!(hash.starts_with("$argon2id$"), "{hash}");
 
-    let server = place.serve().await;
+    let server = place.serve_with(&["--dialect", "code-envelope=/old"]).await;
+    let body = serde_json::json!({ "username": "admin@gmail.com", "password": SHA256_OF_123456 });
+    let (status, login) = server.post("/old/login", body).await;
+    assert_eq!((status, &login["code"], &login["userid"]), (200, &200.into(), &1.into()));
     for (password, status) in [("123456", 200), ("1234567", 401), (SHA256_OF_123456, 401)] {
         let body = serde_json::json!({ "identifier": "admin@gmail.com", "password": password });
         assert_eq!(server.post("/v1/login", body).await.0, status, "{password}");

@@ -86,8 +86,14 @@ impl Place {
 
     /// Starts the server and waits until it listens.
     pub(crate) async fn serve(&self) -> Server {
+        self.serve_with(&[]).await
+    }
+
+    /// As [`Place::serve`], with these arguments too.
+    pub(crate) async fn serve_with(&self, arguments: &[&str]) -> Server {
         let mut command = self.command(PROGRAM);
         command.arg("--data-dir").arg(self.data_dir()).args(["serve", "--listen", "127.0.0.1:0"]);
+        command.args(arguments);
         Server::start(command).await
     }
 

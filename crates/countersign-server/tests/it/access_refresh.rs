@@ -11,7 +11,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::flask::{OLD_SECRET, SECRET, dialect, narrow, segment, sign, strict, undecodable};
+use crate::flask::{OLD_SECRET, SECRET, dialect, segment, sign, strict, undecodable};
 use crate::server::{Answer, PASSWORD, START, Session, TestApp};
 
 sql! {
@@ -20,6 +20,8 @@ sql! {
     USERS_AWAY = "ALTER TABLE users RENAME TO users_away";
     USERS_BACK = "ALTER TABLE users_away RENAME TO users";
     NODES_AWAY = "ALTER TABLE nodes RENAME TO nodes_away";
+    EVENTS_AWAY = "ALTER TABLE events RENAME TO events_away";
+    EVENTS_BACK = "ALTER TABLE events_away RENAME TO events";
     COUNT_SESSIONS = "SELECT COUNT(*) FROM sessions";
     COUNT_DELETIONS = "SELECT COUNT(*) FROM events WHERE kind = 'user_deleted'";
 }
@@ -691,6 +693,21 @@ on_each_database! {
         flask.registered("user0").await;
     }
 
+    async fn a_deletion_that_fails_is_told_and_deletes_nobody(server: Open) {
+        let Open(flask) = server;
+        let anna = flask.registered("anna").await;
+        flask.make_admin("anna").await;
+        let (bert, _) = (flask.registered("bert").await, flask.registered("cleo").await);
+        flask.execute(EVENTS_AWAY, vec![]).await;
+        let failed = flask.bearer(Method::DELETE, "/users", &anna.access).await;
+        failed.is(200, message("Something went wrong"));
+        flask.execute(EVENTS_BACK, vec![]).await;
+        assert_eq!(flask.users().await, 3);
+        flask.assert_good(&bert.access).await;
+        let deleted = flask.bearer(Method::DELETE, "/users", &anna.access).await;
+        deleted.is(200, message("2 row(s) deleted"));
+    }
+
     async fn anybody_lists_users_where_that_is_allowed_and_nobody_is_told_a_hash(server: Open) {
         let Open(flask) = server;
         let anna = flask.registered("anna").await;
@@ -724,22 +741,6 @@ on_each_database! {
         }
         let refused = flask.login("test", PASSWORD).await;
         refused.is_for_later(429, message("Too many attempts"));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn overload_is_told_in_the_dialects_words() {
-    let flask = Flask::on_sqlite(narrow).await;
-    flask.registered("test").await;
-    let logins = join_all((0..16).map(|_| flask.login("test", "test"))).await;
-    let names: Vec<String> = (0..16).map(|index| format!("user{index}")).collect();
-    let new = join_all(names.iter().map(|name| flask.registration(name, "test"))).await;
-    for answers in [logins, new] {
-        let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
-        assert!(!refused.is_empty() && refused.len() < 16);
-        for answer in refused {
-            answer.is_for_later(503, message("Something went wrong"));
-        }
     }
 }
 
@@ -801,20 +802,6 @@ async fn tokens_live_as_long_as_configured_and_none_outlives_its_session() {
     flask.secret(&pair.access).await.is_msg(401, "Token has expired");
     let last = flask.refreshed(&pair.refresh).await;
     assert_eq!(segment(&last, 1)["exp"], now + 8);
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn tokens_of_the_older_system_are_taken_until_the_day_that_is_configured() {
-    let flask = Flask::on_sqlite(|config| {
-        config.dialects[0].legacy_tokens_until = Some(jiff::civil::date(2026, 1, 2));
-    });
-    let flask = flask.await;
-    flask.registered("anna").await;
-    flask.come_along("anna", NAME).await;
-    let refresh = old_token("refresh", "r-1", "anna");
-    flask.refreshed(&refresh).await;
-    flask.advance(Duration::from_hours(21)).await;
-    flask.refresh_token(&refresh).await.is_msg(422, "Signature verification failed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

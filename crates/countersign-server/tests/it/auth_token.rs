@@ -15,7 +15,6 @@ use countersign_server::entropy::Entropy;
 use countersign_server::http::{dialects, router::router};
 use countersign_server::operations::Caller;
 use countersign_server::sql;
-use futures::future::join_all;
 use reqwest::Method;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
@@ -439,7 +438,9 @@ on_each_database! {
 
         flask.execute(SESSIONS_AWAY, vec![]).await;
         assert_fails(&flask.login_user("joe@gmail.com", "123456").await, 500, "Try again");
-        assert_fails(&flask.logout(&joe).await, 503, "Try again");
+        let logout = flask.logout(&joe).await;
+        assert_fails(&logout, 503, "Try again");
+        assert!(logout.headers.contains_key(RETRY_AFTER));
     }
 
     async fn it_is_one_system_with_the_native_api(flask: Flask) {
@@ -506,31 +507,6 @@ on_each_database! {
         assert_fails(&refused, 429, "Too many attempts. Please try again later.");
         assert_eq!(refused.headers[RETRY_AFTER], "1");
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn overload_is_told_in_the_dialects_words() {
-    let flask = Flask::on_sqlite(|config| {
-        config.passwords.lanes = 1;
-        config.passwords.queue = 4;
-        config.passwords.memory_kib = 64 * 1024;
-        config.passwords.iterations = 4;
-    });
-    let flask = flask.await;
-    flask.joe().await;
-    let logins = join_all((0..16).map(|_| flask.login_user("joe@gmail.com", "123456"))).await;
-    let (refused, accepted): (Vec<_>, Vec<_>) =
-        logins.iter().partition(|answer| answer.status != 200);
-    assert!(!refused.is_empty() && !accepted.is_empty());
-    for answer in refused {
-        assert_fails(answer, 503, "Try again");
-        assert_eq!(answer.headers[RETRY_AFTER], "1");
-    }
-    let new: Vec<String> = (0..16).map(|index| format!("a{index}@x.org")).collect();
-    let registered = join_all(new.iter().map(|email| flask.register_user(email, "123456"))).await;
-    let mut refused = registered.iter().filter(|answer| answer.status != 201).peekable();
-    assert!(refused.peek().is_some());
-    refused.for_each(|answer| assert_fails(answer, 503, "Try again"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,12 +9,11 @@ use countersign_server::db::Kind;
 use countersign_server::password::Password;
 use countersign_server::sql;
 use countersign_server::tables::event;
-use futures::future::join_all;
 use reqwest::header::{COOKIE, SET_COOKIE};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
-use crate::flask::{OLD_SECRET, SECRET, dialect, narrow, segment, sign, strict, undecodable};
+use crate::flask::{OLD_SECRET, SECRET, dialect, segment, sign, strict, undecodable};
 use crate::server::{Answer, PASSWORD, START, TestApp};
 
 sql! {
@@ -478,77 +477,86 @@ on_each_database! {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_form_counts_only_where_that_is_configured() {
-    let flask = Flask::on_sqlite(|config| config.dialects[0].cookies = true).await;
-    let token = flask.admin().await;
-    let csrf = segment(&token, 1)["csrf"].as_str().expect("a claim").to_owned();
-    let sent = flask.with_cookie(Method::POST, "/logout", &token);
-    let sent = sent.header("content-type", FORM).body(format!("csrf_token={csrf}"));
-    Answer::of(sent).await.is_msg(401, MISSING_CSRF);
-    let sent = flask.with_cookie(Method::POST, "/logout", &token).header("x-csrf-token", csrf);
-    Answer::of(sent).await.is(200, envelope(200, "success"));
-}
+/// Called by https, with tokens in cookies that pages of one origin may send.
+struct ByHttps(Flask);
 
-#[tokio::test(flavor = "multi_thread")]
-async fn cookies_are_secure_where_the_server_is_called_by_https() {
-    let flask = Flask::on_sqlite(|config| {
-        config.dialects[0].cookies = true;
-        config.public_url = PublicUrl::parse("https://app.example.org").expect("a URL");
-    });
-    let flask = flask.await;
-    flask.admin().await;
-    let login = flask.login("admin@gmail.com", PASSWORD).await;
-    let token = login.json()["token"].as_str().expect("a token").to_owned();
-    for answer in [login, flask.log_out(&token).await] {
-        let cookies = set_cookies(&answer);
-        assert_eq!(cookies.len(), 2);
-        assert!(cookies.iter().all(|(_, _, attributes)| attributes.contains("Secure; ")));
-    }
-}
+const ORIGIN: &str = "https://app.example.org";
 
-#[tokio::test(flavor = "multi_thread")]
-async fn pages_of_listed_origins_may_send_the_cookies() {
-    let origin = "https://app.example.org";
-    for cookies in [true, false] {
-        let flask = Flask::on_sqlite(|config| {
-            config.dialects[0].cookies = cookies;
-            config.cors.origins = Origins::Listed(vec![origin.into()]);
+impl ByHttps {
+    async fn on_database(kind: Kind) -> Option<Self> {
+        let flask = Flask::with(kind, |config| {
+            config.dialects[0].cookies = true;
+            config.public_url = PublicUrl::parse(ORIGIN).expect("a URL");
+            config.cors.origins = Origins::Listed(vec![ORIGIN.into()]);
         });
-        let flask = flask.await;
-        let request = flask.request(Method::GET, "/users").header("origin", origin);
+        flask.await.map(Self)
+    }
+}
+
+on_each_database! {
+    async fn cookies_are_secure_and_pages_of_listed_origins_may_send_them(server: ByHttps) {
+        let ByHttps(flask) = server;
+        flask.admin().await;
+        let login = flask.login("admin@gmail.com", PASSWORD).await;
+        let token = login.json()["token"].as_str().expect("a token").to_owned();
+        let listed = flask.with_cookie(Method::GET, "/users", &token).header("origin", ORIGIN);
+        let listed = Answer::of(listed).await;
+        assert_eq!(listed.headers["access-control-allow-credentials"], "true");
+        listed.is(200, admin_listed());
+        for answer in [login, flask.log_out(&token).await] {
+            let cookies = set_cookies(&answer);
+            assert_eq!(cookies.len(), 2);
+            assert!(cookies.iter().all(|(_, _, attributes)| attributes.contains("Secure; ")));
+        }
+    }
+
+    async fn the_form_counts_only_where_that_is_configured(server: ByHttps) {
+        let ByHttps(flask) = server;
+        let token = flask.admin().await;
+        let csrf = segment(&token, 1)["csrf"].as_str().expect("a claim").to_owned();
+        let sent = flask.with_cookie(Method::POST, "/logout", &token);
+        let sent = sent.header("content-type", FORM).body(format!("csrf_token={csrf}"));
+        Answer::of(sent).await.is_msg(401, MISSING_CSRF);
+        let sent = flask.with_cookie(Method::POST, "/logout", &token).header("x-csrf-token", csrf);
+        Answer::of(sent).await.is(200, envelope(200, "success"));
+    }
+}
+
+/// With limits, where anybody lists users, and pages of one origin may call without cookies.
+struct Strict(Flask);
+
+impl Strict {
+    async fn on_database(kind: Kind) -> Option<Self> {
+        let flask = Flask::with(kind, |config| {
+            strict(config);
+            config.dialects[0].list_users = ListUsers::Any;
+            config.cors.origins = Origins::Listed(vec![ORIGIN.into()]);
+        });
+        flask.await.map(Self)
+    }
+}
+
+on_each_database! {
+    async fn too_many_attempts_are_told_in_the_dialects_words(server: Strict) {
+        let Strict(flask) = server;
+        flask.user("admin@gmail.com").await;
+        for _ in 0..5 {
+            flask.login("admin@gmail.com", "1").await.is(200, no_login(202, "wrong password"));
+        }
+        let refused = flask.login("admin@gmail.com", PASSWORD).await;
+        refused.is_for_later(429, envelope(429, "too many attempts"));
+    }
+
+    async fn anybody_lists_users_where_that_is_allowed(server: Strict) {
+        let Strict(flask) = server;
+        flask.user("admin@gmail.com").await;
+        let token = flask.token_of("admin@gmail.com").await;
+        flask.list(&token).await.is(200, admin_listed());
+        let request = flask.request(Method::GET, "/users").header("origin", ORIGIN);
         let headers = Answer::of(request).await.headers;
-        let allowed = headers.contains_key("access-control-allow-credentials");
-        assert_eq!(allowed, cookies);
+        assert_eq!(headers["access-control-allow-origin"], ORIGIN);
+        assert!(!headers.contains_key("access-control-allow-credentials"));
     }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn too_many_attempts_and_overload_are_told_in_the_dialects_words() {
-    let flask = Flask::on_sqlite(strict).await;
-    flask.user("admin@gmail.com").await;
-    for _ in 0..5 {
-        flask.login("admin@gmail.com", "1").await.is(200, no_login(202, "wrong password"));
-    }
-    let refused = flask.login("admin@gmail.com", PASSWORD).await;
-    refused.is_for_later(429, envelope(429, "too many attempts"));
-
-    let flask = Flask::on_sqlite(narrow).await;
-    flask.user("admin@gmail.com").await;
-    let answers = join_all((0..16).map(|_| flask.login("admin@gmail.com", PASSWORD))).await;
-    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
-    assert!(!refused.is_empty() && refused.len() < 16);
-    for answer in refused {
-        answer.is_for_later(503, envelope(503, "try again"));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn anybody_lists_users_where_that_is_allowed() {
-    let flask = Flask::on_sqlite(|config| config.dialects[0].list_users = ListUsers::Any).await;
-    flask.user("admin@gmail.com").await;
-    let token = flask.token_of("admin@gmail.com").await;
-    flask.list(&token).await.is(200, admin_listed());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,16 +14,21 @@ use countersign_server::identifier::Identifier;
 use countersign_server::operations::Caller;
 use countersign_server::operations::legacy::token_id;
 use countersign_server::password::Password;
+use countersign_server::sql;
 use countersign_server::tables::import::{self, Import};
 use countersign_server::tables::password::{self, PLAIN};
 use countersign_server::tables::revocation::{self, Revocation, Subject};
 use countersign_server::tables::user::{self, User};
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use crate::kit::encode;
 use crate::server::{Answer, PASSWORD, START, Session, TestApp};
+
+sql! {
+    USERS_AWAY = "ALTER TABLE users RENAME TO users_away";
+}
 
 const DAY: Duration = Duration::from_hours(24);
 /// The last login at the older system of `passport`: an hour before [`START`].
@@ -397,6 +402,24 @@ on_each_database! {
         }
     }
 
+    async fn without_the_database_nobody_can_know_whose_they_are(moved: Moved) {
+        moved.execute(USERS_AWAY, vec![]).await;
+        for (old, user) in moved.all() {
+            let answer = Answer::of(moved.asking(old, &old.token(user))).await;
+            let (status, words) = match old.name {
+                "auth-token" => (503, r#"{"status":"fail","message":"Try again"}"#),
+                "x-access-token" => (503, "Could not verify"),
+                _ => (200, r#"{"code":1001,"msg":"redis查询token失败","data":null}"#),
+            };
+            assert_eq!(answer.status, status, "{old:?} {answer:?}");
+            assert!(answer.headers.contains_key(RETRY_AFTER), "{old:?} {answer:?}");
+            match serde_json::from_str::<Value>(words) {
+                Ok(body) => assert_eq!(answer.json(), body, "{old:?}"),
+                Err(_) => assert_eq!(answer.text, words, "{old:?}"),
+            }
+        }
+    }
+
     async fn one_with_a_session_is_not_taken_for_one_of_the_older_system(moved: Moved) {
         for (old, user) in moved.all() {
             let mut claims = old.claims(user);
@@ -465,6 +488,37 @@ on_each_database! {
         assert_eq!(moved.told(AUTH_TOKEN, minted).await, AUTH_TOKEN.ended);
         let old = AUTH_TOKEN.token(moved.user(AUTH_TOKEN));
         assert_eq!(moved.told(AUTH_TOKEN, &old).await, GOOD, "another token");
+    }
+}
+
+/// Where it is not said who issued the tokens of `passport`.
+struct AnyIssuer(Moved);
+
+impl AnyIssuer {
+    async fn on_database(kind: Kind) -> Option<Self> {
+        let moved = Moved::with(kind, |config| {
+            for dialect in &mut config.dialects {
+                dialect.legacy_issuer = None;
+            }
+        });
+        moved.await.map(Self)
+    }
+}
+
+on_each_database! {
+    async fn whoever_issued_them_they_are_good_where_no_issuer_is_configured(moved: AnyIssuer) {
+        let AnyIssuer(moved) = moved;
+        for (old, user) in moved.all() {
+            let mut claims = old.claims(user);
+            claims.as_object_mut().expect("an object").remove("iss");
+            for issuer in [None, Some("Barry"), Some("Larry")] {
+                if let Some(issuer) = issuer {
+                    claims["iss"] = json!(issuer);
+                }
+                let told = moved.told(old, &old.sign(&claims)).await;
+                assert_eq!(told, GOOD, "{old:?} {claims}");
+            }
+        }
     }
 }
 

@@ -36,11 +36,20 @@ impl Platform {
     }
 
     async fn on(kind: Kind, redis: TestRedis, scheme: &str) -> Option<Self> {
+        Self::with(kind, redis, (scheme, None)).await
+    }
+
+    /// As [`Platform::on`], with tokens that live so long.
+    async fn with(
+        kind: Kind,
+        redis: TestRedis,
+        (scheme, access_ttl): (&str, Option<Duration>),
+    ) -> Option<Self> {
         let url = format!("{scheme}://127.0.0.1:{}", redis.port);
         let server = TestApp::with(kind, |config| {
             config.redis.url = Some(url.into());
-            config.dialects =
-                vec![DialectConfig { name: "passport".into(), ..DialectConfig::default() }];
+            let name = "passport".into();
+            config.dialects = vec![DialectConfig { name, access_ttl, ..DialectConfig::default() }];
         });
         Some(Self { server: server.await?, redis })
     }
@@ -313,6 +322,26 @@ on_each_database! {
         let token = platform.log_in(&person).await;
         platform.settles().await;
         assert_eq!(platform.copy(&person).await, Some(token));
+    }
+}
+
+/// Where tokens live for an hour.
+struct AnHour(Platform);
+
+impl AnHour {
+    async fn on_database(kind: Kind) -> Option<Self> {
+        let hour = Some(Duration::from_hours(1));
+        Platform::with(kind, TestRedis::start().await?, ("redis", hour)).await.map(Self)
+    }
+}
+
+on_each_database! {
+    async fn the_copy_lives_as_long_as_tokens_are_configured_to(platform: AnHour) {
+        let AnHour(platform) = platform;
+        let alice = platform.register(1).await;
+        platform.log_in(&alice).await;
+        let life: i64 = platform.redis.ask(cmd("TTL").arg(Platform::key(&alice))).await;
+        assert!((3_500..=3_600).contains(&life), "{life}");
     }
 }
 

@@ -15,6 +15,7 @@ use countersign_server::http::json::{Json, OptionalJson, read_object};
 use countersign_server::http::layers::{Surroundings, layers};
 use countersign_server::http::problem::Problem;
 use countersign_server::http::server::{Limits, serve};
+use countersign_server::metrics::Metrics;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -116,7 +117,15 @@ fn router(seen: Arc<Seen>) -> Router {
         .route("/unread", post(unread))
         .with_state(seen);
     let trusted_proxies = Vec::new();
-    layers(router, Surroundings { trusted_proxies, clock: Clock::System, entropy: Entropy::System })
+    layers(
+        router,
+        Surroundings {
+            trusted_proxies,
+            clock: Clock::System,
+            entropy: Entropy::System,
+            metrics: Metrics::default(),
+        },
+    )
 }
 
 async fn panic() -> &'static str {

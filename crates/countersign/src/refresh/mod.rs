@@ -13,6 +13,9 @@
 //! Whoever loses the compare-and-set of an [`Decision::Advance`] reads the session again and decides
 //! once more.
 //!
+//! [`decide`] is that rule. [`judge`] also says what becomes of a session that has ended or expired;
+//! the server and [`sessions`](crate::sessions) refresh by it.
+//!
 //! ```
 //! use countersign::refresh::{Decision, Rotation, Windows, decide};
 //!
@@ -25,7 +28,11 @@
 //! ```
 
 mod rule;
+mod session;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 pub use self::rule::{Decision, Rotation, Windows, decide};
+pub use self::session::{State, Verdict, judge};
+pub use self::uses::Uses;

@@ -12,16 +12,32 @@ use serde_json::Value;
 use crate::token::Token;
 use crate::{Jwk, KeyError, KeyRing, VerifyError, VerifyingKey, base64url};
 
+/// A file of the vectors. `None`, with the reason printed, where the whole folder is not there; a
+/// single file that is missing is a fault.
 fn read(path: &str) -> Option<Value> {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors");
-    let path = PathBuf::from(folder).join(path);
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Some(serde_json::from_str(&text).unwrap()),
-        Err(error) => {
-            eprintln!("skipped: {} cannot be read: {error}", path.display());
-            None
-        }
+    let path = folder()?.join(path);
+    let text = std::fs::read_to_string(&path);
+    let text = text.unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    Some(serde_json::from_str(&text).unwrap())
+}
+
+fn folder() -> Option<PathBuf> {
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors"));
+    if !folder.is_dir() {
+        eprintln!("skipped: {} is not there", folder.display());
+        return None;
     }
+    Some(folder)
+}
+
+/// The JSON files in one of the folders, sorted, without `.json`.
+fn names(of: &str) -> Option<Vec<String>> {
+    let files = std::fs::read_dir(folder()?.join(of)).unwrap();
+    let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+    let names = names.filter_map(|name| name.strip_suffix(".json").map(str::to_owned));
+    let mut names: Vec<_> = names.collect();
+    names.sort_unstable();
+    Some(names)
 }
 
 fn items<'a>(value: &'a Value, name: &str) -> &'a [Value] {

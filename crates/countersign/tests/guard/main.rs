@@ -1,10 +1,12 @@
 //! The guard's tests, through a real router.
 
 mod answers;
+mod coming_from_flask;
 mod config;
 mod cookies;
 mod demands;
 mod flask;
+mod foot_guns;
 mod kit;
 mod locations;
 mod optional;

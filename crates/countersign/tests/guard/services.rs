@@ -1,18 +1,26 @@
 //! Services without axum, and checks of the application's own.
 
 use std::convert::Infallible;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 
 use bytes::Bytes;
 use countersign::layer::{Access, Check, Checked, Checking, Denial, Guard};
 use countersign::{Clock, VerifyError};
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt as _, Empty, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
 use tower::{Layer as _, Service, ServiceExt as _, service_fn};
 
 use crate::kit::{NOW, app, bear, builder, token, verifier};
 
 /// A plain service, as hyper has them, whose bodies are none of axum's.
-async fn hello(request: Request<Empty<Bytes>>) -> Result<Response<Full<Bytes>>, Infallible> {
+async fn hello<B>(request: Request<B>) -> Result<Response<Full<Bytes>>, Infallible> {
     let name = match Access::of(request.extensions()) {
         Ok(access) => access.claims().subject().unwrap_or_default().to_owned(),
         Err(denial) => denial.to_string(),
@@ -52,6 +60,85 @@ async fn a_guard_stands_before_any_service() {
     }
     let bare = hello(get("/", &token())).await.unwrap().into_body().collect().await.unwrap();
     assert_eq!(bare.to_bytes(), "no guard stands before this route");
+}
+
+/// Serves `hello` behind a guard, as hyper does it, over real connections.
+async fn serve_by_hyper() -> SocketAddr {
+    let service = builder().build().unwrap().layer().layer(service_fn(hello::<Incoming>));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let service = TowerToHyperService::new(service.clone());
+            let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+            connection.await.unwrap();
+        }
+    });
+    address
+}
+
+/// The whole answer, as it comes over the wire.
+async fn ask_by_wire(address: SocketAddr, authorization: String) -> String {
+    let ask = move || {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let end = "Connection: close\r\n\r\n";
+        write!(stream, "GET / HTTP/1.1\r\nHost: x\r\n{authorization}{end}").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    tokio::task::spawn_blocking(ask).await.unwrap()
+}
+
+#[tokio::test]
+async fn hyper_serves_what_stands_behind_a_guard() {
+    let address = serve_by_hyper().await;
+    let good = format!("Authorization: bearer {}\r\n", token());
+    let answer = ask_by_wire(address, good).await;
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("\r\n\r\nalice"), "{answer}");
+    let answer = ask_by_wire(address, String::new()).await;
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.contains("\r\nwww-authenticate: Bearer\r\n"), "{answer}");
+}
+
+/// As tonic has them: bodies in boxes, whose errors are its own, and which end in trailers.
+type GrpcBody = UnsyncBoxBody<Bytes, GrpcStatus>;
+
+#[derive(Debug)]
+struct GrpcStatus;
+
+async fn greet(request: Request<GrpcBody>) -> Result<Response<GrpcBody>, Infallible> {
+    let name = Access::of(request.extensions()).unwrap().claims().subject().unwrap().to_owned();
+    let trailers = HeaderMap::from_iter([(
+        http::HeaderName::from_static("grpc-status"),
+        http::HeaderValue::from_static("0"),
+    )]);
+    let message = Full::from(name).map_err(|never: Infallible| match never {});
+    Ok(Response::new(message.with_trailers(async { Some(Ok(trailers)) }).boxed_unsync()))
+}
+
+#[tokio::test]
+async fn bodies_in_boxes_come_through_with_their_trailers() {
+    let service = builder().build().unwrap().layer().layer(service_fn(greet));
+    let call = async |token: &str| {
+        let request = Request::post("/greeter.Greeter/Greet")
+            .header("content-type", "application/grpc")
+            .header("authorization", format!("Bearer {token}"))
+            .body(Full::from("hello").map_err(|never| match never {}).boxed_unsync())
+            .unwrap();
+        let (parts, body) = service.clone().oneshot(request).await.unwrap().into_parts();
+        (parts.status, body.collect().await.unwrap())
+    };
+    let (status, body) = call(&token()).await;
+    assert_eq!(
+        (status, body.trailers().map(|all| all["grpc-status"].as_bytes())),
+        (StatusCode::OK, Some(&b"0"[..]))
+    );
+    assert_eq!(body.to_bytes(), "alice");
+    // What gRPC takes for UNAUTHENTICATED.
+    let (status, body) = call("x").await;
+    assert_eq!((status, body.trailers()), (StatusCode::UNAUTHORIZED, None));
 }
 
 /// Knows users by a table that must be asked, and notes who asked.

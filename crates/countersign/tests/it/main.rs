@@ -2,9 +2,12 @@
 
 mod claims;
 mod jose;
+mod jwk_set;
 mod kit;
+mod minting;
 mod mutation;
 mod pyjwt_keys;
 mod round_trip;
+mod status_list;
 mod token;
 mod weak_secrets;

@@ -98,24 +98,6 @@ fn spare_bits_are_zero() {
 }
 
 #[test]
-fn every_bit_counts() {
-    for key in KEYS.iter() {
-        let token = Issuer::new(key.clone()).sign("at+jwt", &claims()).unwrap();
-        let verifier = verifier().remember(1_000);
-        verifier.verify(&token, NOW).unwrap();
-        for at in 0..token.len() {
-            for bit in 0..8 {
-                let mut bytes = token.clone().into_bytes();
-                bytes[at] ^= 1 << bit;
-                if let Ok(flipped) = String::from_utf8(bytes) {
-                    assert!(verifier.verify(&flipped, NOW).is_err(), "{flipped}");
-                }
-            }
-        }
-    }
-}
-
-#[test]
 fn every_bit_of_the_decoded_signature_counts() {
     for key in KEYS.iter() {
         let token = Issuer::new(key.clone()).sign("at+jwt", &claims()).unwrap();

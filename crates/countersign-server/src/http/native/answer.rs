@@ -72,8 +72,9 @@ impl SessionAnswer {
     pub async fn of(
         app: &App,
         caller: &Caller,
-        (user, session): (User, Session),
+        (user, mut session): (User, Session),
     ) -> Result<(SetCookies, Json<Self>)> {
+        app.enlist(&mut session).await?;
         let pair = app.token_pair(&user, &session, caller.now)?;
         let in_cookies = app.config.cookies.enabled;
         let cookies = if in_cookies {

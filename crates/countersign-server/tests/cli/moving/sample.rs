@@ -83,7 +83,7 @@ fn session(connection: &Connection, user: u32, at: u32) -> rusqlite::Result<()> 
     connection
         .prepare_cached(
             "INSERT INTO sessions VALUES \
-             (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             id(2, at),
@@ -103,7 +103,8 @@ fn session(connection: &Connection, user: u32, at: u32) -> rusqlite::Result<()> 
             agent,
             text(at),
             number(at + 2),
-            text(at + 3).map(|text| text.chars().take(32).collect::<String>())
+            text(at + 3).map(|text| text.chars().take(32).collect::<String>()),
+            number(at + 3)
         ])
         .map(drop)
 }
@@ -162,6 +163,9 @@ fn others(connection: &Connection, users: u32) -> rusqlite::Result<()> {
         connection
             .prepare_cached("INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?)")?
             .execute(params!["passport", id(1, at), at, i64::MAX, 0, at])?;
+        connection
+            .prepare_cached("INSERT INTO ended_statuses VALUES (?, ?)")?
+            .execute(params![i64::from(at) - 5, number(at).unwrap_or(1)])?;
         connection.prepare_cached("INSERT INTO api_keys VALUES (?, ?, ?, ?, ?, ?, ?)")?.execute(
             params![id(4, at), id(5, at), text(at).unwrap_or("n"), "revoke", at, number(at), 1],
         )?;

@@ -46,11 +46,7 @@ pub const DEFINITION: Definition = Definition {
         subject: Subject::Text,
     },
     legacy: Rule {
-        profile: Profile {
-            typ: "JWT",
-            required: &[("jti", ClaimType::Text)],
-            subject: Subject::Text,
-        },
+        profile: Profile { typ: "JWT", required: &[], subject: Subject::Text },
         owner: |claims| claims.subject().map(|name| Owner::Identifier(name.to_owned())),
         stamp: None,
     },

@@ -1,5 +1,10 @@
 //! Whatever is done to a token, it is refused, and nothing panics.
 
+mod bits;
+mod dice;
+mod million;
+mod mutant;
+
 use std::sync::LazyLock;
 
 use countersign::{Algorithm, Issuer};

@@ -1,0 +1,1 @@
+CREATE INDEX ended_statuses_until ON ended_statuses (until)

@@ -1,0 +1,277 @@
+//! `countersign doctor`
+
+use std::fs;
+use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::ExposeSecret as _;
+use serde::Serialize;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use url::{Host, Url};
+
+use super::output::table;
+use super::{Failure, Settings};
+use crate::app::App;
+use crate::clock::Time;
+use crate::config::{Config, Overrides};
+use crate::tables::signing_key::State;
+
+/// How far clocks may be apart before anybody notices.
+const SKEW: Duration = Duration::from_secs(2);
+/// A key that signs for longer is worth a rotation.
+const OLD_KEY: Duration = Duration::from_hours(60 * 24);
+/// How long something that answers at all takes.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// Less than this is soon full.
+const LITTLE_SPACE: u64 = 512 * 1024 * 1024;
+
+/// Looks for what is wrong, and says what to do. Changes nothing but the schema, as every start does.
+#[derive(Args)]
+pub(super) struct Doctor {}
+
+#[derive(Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Level {
+    Ok,
+    Warning,
+    Failure,
+}
+
+/// What one look found.
+#[derive(Serialize)]
+struct Finding {
+    check: &'static str,
+    level: Level,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Findings {
+    findings: Vec<Finding>,
+}
+
+impl Findings {
+    fn add(&mut self, check: &'static str, level: Level, message: impl Into<String>) {
+        self.findings.push(Finding { check, level, message: message.into() });
+    }
+
+    fn fine(&mut self, check: &'static str, message: impl Into<String>) {
+        self.add(check, Level::Ok, message);
+    }
+
+    fn warn(&mut self, check: &'static str, message: impl Into<String>) {
+        self.add(check, Level::Warning, message);
+    }
+
+    fn fail(&mut self, check: &'static str, message: impl Into<String>) {
+        self.add(check, Level::Failure, message);
+    }
+}
+
+impl Doctor {
+    pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        let Self {} = self;
+        let config = settings.load(Overrides::default())?;
+        let mut found = Findings { findings: Vec::new() };
+        found.fine("configuration", "every key is known and has a value that can be meant");
+        check_files(&mut found, &config);
+        check_encryption(&mut found, "database", config.database_url().expose_secret());
+        match settings.build(config, true).await {
+            Ok((app, notices)) => {
+                for warning in notices.warnings {
+                    found.warn("start", warning);
+                }
+                check_running(&mut found, &app).await;
+                app.shut_down().await?;
+            }
+            Err(failure) => found.fail("start", failure.to_string()),
+        }
+        report(settings, &found)
+    }
+}
+
+fn report(settings: &Settings, found: &Findings) -> Result<(), Failure> {
+    let row = |finding: &Finding| {
+        let level = match finding.level {
+            Level::Ok => "ok",
+            Level::Warning => "warning",
+            Level::Failure => "FAILURE",
+        };
+        [level.to_owned(), finding.check.to_owned(), finding.message.clone()]
+    };
+    settings.print(found, || {
+        table(["", "check", "finding"], found.findings.iter().map(row).collect())
+    })?;
+    if found.findings.iter().any(|finding| finding.level == Level::Failure) {
+        return Err(Failure::Failed("something must be mended before the server can work".into()));
+    }
+    Ok(())
+}
+
+async fn check_running(found: &mut Findings, app: &App) {
+    check_database(found, app).await;
+    check_keys(found, app).await;
+    check_redis(found, app).await;
+    check_public_url(found, &app.config).await;
+}
+
+/// What this machine keeps is for the server's user alone.
+fn check_files(found: &mut Findings, config: &Config) {
+    let files = [
+        ("database.url", config.sqlite_file()),
+        ("audit.file", config.audit_file()),
+        ("master_secret_file", config.master_secret_file.clone()),
+    ];
+    for (key, path) in files {
+        let Some(path) = path else { continue };
+        let Some(mode) = mode(&path) else { continue };
+        if mode & 0o077 == 0 {
+            found.fine("files", format!("{key}: {} is for its owner alone", path.display()));
+        } else if mode & 0o007 == 0 {
+            found.fine("files", format!("{key}: {} is for its owner and group", path.display()));
+        } else {
+            let (path, advice) = (path.display(), "chmod 0600 it");
+            found.warn("files", format!("{key}: everyone may read {path} ({mode:04o}); {advice}"));
+        }
+    }
+    check_space(found, &config.data_dir);
+}
+
+fn mode(path: &Path) -> Option<u32> {
+    Some(fs::metadata(path).ok()?.permissions().mode() & 0o777)
+}
+
+fn check_space(found: &mut Findings, data_dir: &Path) {
+    let Ok(space) = rustix::fs::statvfs(data_dir) else { return };
+    let free = space.f_bavail.saturating_mul(space.f_frsize);
+    let message =
+        format!("data_dir: {} MiB are free in {}", free / 1024 / 1024, data_dir.display());
+    if free < LITTLE_SPACE {
+        found.warn("space", format!("{message}; a full disk stops every change"));
+    } else {
+        found.fine("space", message);
+    }
+}
+
+/// A database or a Redis on another machine is spoken to under TLS, or over a network that nobody
+/// else is on.
+fn check_encryption(found: &mut Findings, check: &'static str, url: &str) {
+    let Ok(url) = Url::parse(url) else { return };
+    if url.scheme() == "sqlite" || is_on_this_machine(&url) {
+        return;
+    }
+    let option = |names: &[&str]| {
+        let mut pairs = url.query_pairs();
+        pairs.find(|(name, _)| names.contains(&&**name)).map(|(_, value)| value.into_owned())
+    };
+    let mode = option(&["sslmode", "ssl-mode"]).unwrap_or_default().to_lowercase();
+    match mode.as_str() {
+        "verify-full" | "verify_identity" => {
+            found.fine(check, "the connection is encrypted, and the server proves who it is");
+        }
+        "require" | "required" | "verify-ca" | "verify_ca" => found.warn(
+            check,
+            "the connection is encrypted, and nobody checks with whom; \
+             add sslmode=verify-full (ssl-mode=VERIFY_IDENTITY for MySQL) to database.url",
+        ),
+        _ => found.warn(
+            check,
+            "the connection may be unencrypted; \
+             add sslmode=verify-full (ssl-mode=VERIFY_IDENTITY for MySQL) to database.url",
+        ),
+    }
+}
+
+fn is_on_this_machine(url: &Url) -> bool {
+    match url.host() {
+        None => true,
+        Some(Host::Domain(name)) => match name.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => name.is_empty() || name.eq_ignore_ascii_case("localhost"),
+        },
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+    }
+}
+
+async fn check_database(found: &mut Findings, app: &App) {
+    found.fine(
+        "database",
+        "it answers, its schema is this program's, and the master secret is its own",
+    );
+    match app.db.time().await {
+        Ok(Some(theirs)) => check_clock(found, app.clock.now(), theirs),
+        Ok(None) => {}
+        Err(error) => found.fail("clock", format!("the database does not tell the time: {error}")),
+    }
+}
+
+fn check_clock(found: &mut Findings, ours: Time, theirs: Time) {
+    let apart = ours.since(theirs).max(theirs.since(ours));
+    if apart > SKEW {
+        let seconds = apart.as_secs_f64();
+        found.warn(
+            "clock",
+            format!(
+                "this machine's clock and the database's are {seconds:.1} s apart; let both follow NTP"
+            ),
+        );
+    } else {
+        found.fine("clock", "this machine's clock and the database's agree");
+    }
+}
+
+async fn check_keys(found: &mut Findings, app: &App) {
+    let rows = match app.signing_keys().await {
+        Ok(rows) => rows,
+        Err(error) => return found.fail("keys", error.to_string()),
+    };
+    let now = app.clock.now();
+    let Some(active) = rows.iter().find(|row| row.state(&rows, now) == State::Active) else {
+        return found.fail("keys", "no key signs now; run `countersign key rotate --now`");
+    };
+    let age = now.since(active.activates_at);
+    let days = age.as_secs() / 86_400;
+    if age > OLD_KEY {
+        let kid = &active.kid;
+        found.warn(
+            "keys",
+            format!("{kid} has signed for {days} days; run `countersign key rotate`"),
+        );
+    } else {
+        found.fine("keys", format!("{} signs, since {days} days", active.kid));
+    }
+}
+
+async fn check_redis(found: &mut Findings, app: &App) {
+    let Some(redis) = &app.redis else { return };
+    match redis.connect().await {
+        Ok(()) => found.fine("redis", "it answers"),
+        Err(error) => found.warn(
+            "redis",
+            format!(
+                "redis.url: nothing answers there ({error}); the database does its work meanwhile"
+            ),
+        ),
+    }
+}
+
+/// Whether somebody listens where clients are told to go. The server need not run for that.
+async fn check_public_url(found: &mut Findings, config: &Config) {
+    let url = config.public_url.as_str();
+    let place = Url::parse(url).ok().and_then(|url| {
+        Some((url.host_str()?.trim_matches(['[', ']']).to_owned(), url.port_or_known_default()?))
+    });
+    let Some((host, port)) = place else { return };
+    match timeout(PATIENCE, TcpStream::connect((host.as_str(), port))).await {
+        Ok(Ok(_)) => found.fine("public_url", format!("somebody listens at {url}")),
+        _ => found.warn(
+            "public_url",
+            format!("nobody listens at {url}: the server does not run, or clients cannot reach it"),
+        ),
+    }
+}

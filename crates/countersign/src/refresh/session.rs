@@ -1,0 +1,111 @@
+//! The refresh of a whole session: the rule, and what comes before it.
+
+use std::time::Duration;
+
+use super::{Decision, Rotation, Windows, decide};
+use crate::reason::EndReason;
+
+/// What decides about the refresh of a session. Times are Unix time in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct State {
+    /// Why it ended, if it did.
+    pub ended: Option<EndReason>,
+    /// Why its user may have no session any longer, if so.
+    pub barred: Option<EndReason>,
+    /// When it is over in any case.
+    pub expires_at: i64,
+    /// When it is over unless it is refreshed.
+    pub idle_expires_at: i64,
+    /// How long it lives without a refresh.
+    pub idle_ttl: Duration,
+    /// Its generations.
+    pub rotation: Rotation,
+}
+
+/// What becomes of a session whose refresh token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Its row takes these values, by compare-and-set on the generation, and the pair of the new
+    /// generation is answered. Whoever loses reads the row again and asks for another verdict.
+    Advance {
+        /// The generations.
+        rotation: Rotation,
+        /// When it is over unless it is refreshed again: Unix time in milliseconds.
+        idle_expires_at: i64,
+    },
+    /// The pair of the current generation is answered again.
+    Repeat,
+    /// It is to be ended, for this reason.
+    End(EndReason),
+    /// It had ended, for this reason.
+    Ended(EndReason),
+}
+
+/// Judges the session whose token of generation `presented` comes at `now`, Unix time in
+/// milliseconds: what has ended stays so, what has expired ends, and of the rest [`decide`] decides.
+pub fn judge(state: State, presented: u64, now: i64, windows: Windows) -> Verdict {
+    if let Some(reason) = state.ended {
+        return Verdict::Ended(reason);
+    }
+    if let Some(reason) = expiry(state, now).or(state.barred) {
+        return Verdict::End(reason);
+    }
+    match decide(state.rotation, presented, now, windows) {
+        Decision::Advance(rotation) => {
+            let idle = i64::try_from(state.idle_ttl.as_millis()).unwrap_or(i64::MAX);
+            Verdict::Advance { rotation, idle_expires_at: now.saturating_add(idle) }
+        }
+        Decision::Repeat => Verdict::Repeat,
+        Decision::Reuse => Verdict::End(EndReason::RefreshReuse),
+    }
+}
+
+fn expiry(state: State, now: i64) -> Option<EndReason> {
+    if state.expires_at <= now {
+        Some(EndReason::ExpiredAbsolute)
+    } else if state.idle_expires_at <= now {
+        Some(EndReason::ExpiredIdle)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIVE: State = State {
+        ended: None,
+        barred: None,
+        expires_at: 1_000,
+        idle_expires_at: 500,
+        idle_ttl: Duration::from_millis(400),
+        rotation: Rotation::BEGUN,
+    };
+
+    fn judged(state: State, presented: u64, now: i64) -> Verdict {
+        judge(state, presented, now, Windows::default())
+    }
+
+    #[test]
+    fn a_live_session_advances_and_lives_on() {
+        let rotation = Rotation { current: 1, presented: Some(0), rotated_at: Some(499), used: 0 };
+        assert_eq!(judged(LIVE, 0, 499), Verdict::Advance { rotation, idle_expires_at: 899 });
+        assert_eq!(judged(State { rotation, ..LIVE }, 0, 499), Verdict::Repeat);
+        assert_eq!(judged(LIVE, 1, 499), Verdict::End(EndReason::RefreshReuse));
+    }
+
+    #[test]
+    fn whatever_is_presented_the_first_reason_counts() {
+        let used = State { idle_expires_at: 2_000, ..LIVE };
+        for presented in [0, 1] {
+            assert_eq!(judged(LIVE, presented, 500), Verdict::End(EndReason::ExpiredIdle));
+            assert_eq!(judged(used, presented, 1_000), Verdict::End(EndReason::ExpiredAbsolute));
+            let barred = State { barred: Some(EndReason::Disabled), ..LIVE };
+            assert_eq!(judged(barred, presented, 499), Verdict::End(EndReason::Disabled));
+            assert_eq!(judged(barred, presented, 500), Verdict::End(EndReason::ExpiredIdle));
+            let ended = State { ended: Some(EndReason::Logout), ..barred };
+            assert_eq!(judged(ended, presented, 2_000), Verdict::Ended(EndReason::Logout));
+        }
+    }
+}

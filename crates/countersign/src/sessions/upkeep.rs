@@ -1,0 +1,92 @@
+//! What sessions tell the guard, and what is done from time to time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::log_out::session_id;
+use super::{SessionError, SessionStore, Sessions};
+use crate::claims::Claims;
+use crate::revocation::RevocationSet;
+#[cfg(feature = "layer")]
+use crate::revocations::{Revocations, Standing};
+
+/// How many uses are written before it is looked whether there are more.
+const BATCH: usize = 100;
+
+/// Clocks are moved: so much longer than needed it is remembered what ended.
+const MARGIN: Duration = Duration::from_hours(24);
+
+impl<S: SessionStore + 'static> Sessions<S> {
+    /// What the guard asks: whether the token's session has ended. A token that is good counts as
+    /// used, which the refresh rule looks at.
+    #[cfg(feature = "layer")]
+    pub fn revocations(&self) -> Revocations {
+        let sessions = self.clone();
+        Revocations::ask(move |claims| {
+            let set = &sessions.0.revocations;
+            let ended = set.check(claims.session_id(), claims.generation(), claims.jwt_id());
+            if ended.is_none() {
+                sessions.note_use(claims);
+            }
+            ended.map_or(Standing::Good, Standing::Ended)
+        })
+    }
+}
+
+impl<S: SessionStore> Sessions<S> {
+    /// The sessions that ended, as far as access tokens of theirs may live.
+    pub fn revocation_set(&self) -> Arc<RevocationSet> {
+        Arc::clone(&self.0.revocations)
+    }
+
+    /// Notes that an access token with these claims was accepted, where no guard does. It is what a
+    /// refresh token that comes again is judged by.
+    pub fn note_use(&self, claims: &Claims) {
+        if let (Some(id), Some(generation)) = (session_id(claims), claims.generation()) {
+            self.0.uses.note(id, generation, self.0.clock.unix_millis());
+        }
+    }
+
+    /// Writes into the store which tokens were used since the last time. Nothing rests on it but how
+    /// soon another process, or this one after a restart, notices a stolen refresh token.
+    pub async fn write_uses(&self) -> Result<(), SessionError<S::Error>> {
+        loop {
+            let taken = self.0.uses.take_unwritten(BATCH);
+            if taken.is_empty() {
+                return Ok(());
+            }
+            for (at, (id, generation, noted_at)) in taken.iter().enumerate() {
+                let written = self.0.store.note_use(*id, *generation, *noted_at).await;
+                if let Err(error) = written {
+                    self.0.uses.take_back(&taken[at..]);
+                    return Err(SessionError::Store(error));
+                }
+            }
+        }
+    }
+
+    /// Reads from the store which sessions ended while this process was not there, or in another.
+    pub async fn catch_up(&self) -> Result<(), SessionError<S::Error>> {
+        let now = self.0.clock.unix_millis();
+        let since = now.saturating_sub(millis(self.0.longest_lifetime + MARGIN));
+        let ended = self.0.store.ended_since(since).await.map_err(SessionError::Store)?;
+        for (id, reason) in ended {
+            self.revoke(id, reason, now);
+        }
+        Ok(())
+    }
+
+    /// Forgets sessions that expired longer ago than `keep`, and what need not be revoked any longer.
+    /// A client that comes later is told that its session has expired, whatever it ended for.
+    /// Returns how many sessions.
+    pub async fn purge(&self, keep: Duration) -> Result<u64, SessionError<S::Error>> {
+        let now = self.0.clock.unix_millis();
+        self.0.revocations.purge(now.saturating_sub(millis(MARGIN)).div_euclid(1000));
+        let purged = self.0.store.purge(now.saturating_sub(millis(keep))).await;
+        purged.map_err(SessionError::Store)
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
