@@ -10,6 +10,7 @@ const INVALID_TOKEN: &str = "The token is not valid.";
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
+        let conflict = |code, detail| Self::new(StatusCode::CONFLICT, code, detail);
         match error {
             Error::Refused(refusal) => Self::from(refusal),
             Error::InvalidCredentials(_) => Self::new(
@@ -23,48 +24,32 @@ impl From<Error> for Problem {
                 "Too many attempts failed. Wait as long as Retry-After says.",
             )
             .retry_after(retry_after),
-            Error::IdentifierTaken(field) => Self::new(
-                StatusCode::CONFLICT,
-                "identifier_taken",
-                "Somebody is registered with this already.",
-            )
-            .field(field),
+            Error::IdentifierTaken(field) => {
+                conflict("identifier_taken", "Somebody is registered with this already.")
+                    .field(field)
+            }
             Error::Invalid { field, reason, message } => {
                 let status = StatusCode::BAD_REQUEST;
                 Self::new(status, "invalid_field", sentence(&message)).field(field).reason(reason)
             }
             Error::RegistrationClosed => {
-                let detail = "Nobody can register here.";
-                Self::new(StatusCode::FORBIDDEN, "registration_closed", detail)
+                forbidden("registration_closed", "Nobody can register here.")
             }
-            Error::Invitation(Uninvited::Missing) => {
-                let detail = "Whoever registers here needs an invitation.";
-                Self::new(StatusCode::FORBIDDEN, "invitation_required", detail)
-            }
-            Error::Invitation(uninvited) => {
-                let detail = "Nobody can register with this invitation.";
-                Self::new(StatusCode::FORBIDDEN, "invitation_invalid", detail)
-                    .reason(uninvited.as_str())
-            }
-            Error::PasswordChangeRequired => Self::new(
-                StatusCode::FORBIDDEN,
+            Error::Invitation(uninvited) => Self::from(uninvited),
+            Error::PasswordChangeRequired => forbidden(
                 "password_change_required",
                 "The password must be changed first: POST /v1/password.",
             ),
-            Error::LastAdmin => Self::new(
-                StatusCode::CONFLICT,
-                "last_admin",
-                "Nobody else may administer. Make another admin first.",
-            ),
+            Error::LastAdmin => {
+                conflict("last_admin", "Nobody else may administer. Make another admin first.")
+            }
             Error::NotFound(what) => {
                 let detail = format!("There is no such {what}.");
                 Self::new(StatusCode::NOT_FOUND, "not_found", detail)
             }
-            Error::Conflict => Self::new(
-                StatusCode::CONFLICT,
-                "conflict",
-                "The account changed while this was under way. Log in again.",
-            ),
+            Error::Conflict => {
+                conflict("conflict", "The account changed while this was under way. Log in again.")
+            }
             Error::Overloaded { retry_after } => {
                 let detail = "Too much is waiting to be done. Try again.";
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
@@ -77,6 +62,20 @@ impl From<Error> for Problem {
             Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::internal()
+            }
+        }
+    }
+}
+
+impl From<Uninvited> for Problem {
+    fn from(uninvited: Uninvited) -> Self {
+        match uninvited {
+            Uninvited::Missing => {
+                forbidden("invitation_required", "Whoever registers here needs an invitation.")
+            }
+            uninvited => {
+                forbidden("invitation_invalid", "Nobody can register with this invitation.")
+                    .reason(uninvited.as_str())
             }
         }
     }
@@ -102,6 +101,10 @@ impl From<Refusal> for Problem {
             Refusal::OutOfTouch => unavailable(),
         }
     }
+}
+
+fn forbidden(code: &'static str, detail: &'static str) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, code, detail)
 }
 
 /// A cause as a sentence.

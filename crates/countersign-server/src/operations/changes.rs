@@ -67,7 +67,7 @@ impl App {
         changes: Changes,
     ) -> Result<User> {
         let job = (caller.clone(), user_id.to_owned(), changes);
-        let changed = self
+        let user = self
             .write("change_user", job, |tx, app, job| {
                 async move {
                     let (caller, user_id, changes) = &*job;
@@ -77,7 +77,7 @@ impl App {
             })
             .await?;
         self.copied(user_id).await;
-        Ok(changed)
+        Ok(user)
     }
 }
 
