@@ -5,8 +5,9 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use countersign::Moment;
+
 use super::Node;
-use super::freshness::Moment;
 use crate::db::DbError;
 use crate::tables::{change, node, revocation};
 

@@ -24,6 +24,7 @@ mod flask;
 mod foreign_hashes;
 mod forms;
 mod forward_auth;
+mod guard;
 mod identifiers;
 mod introspection;
 mod legacy_tokens;

@@ -49,7 +49,7 @@ impl Access {
 
     /// What the check gave along.
     pub fn attachment<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.checked.attachment.as_deref()?.downcast_ref()
+        self.checked.attachment()
     }
 }
 

@@ -41,7 +41,7 @@ impl Checking {
 pub struct Checked {
     verified: Arc<Verified>,
     refusal: Option<Denial>,
-    pub(super) attachment: Option<Arc<dyn Any + Send + Sync>>,
+    attachment: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Checked {
@@ -72,6 +72,11 @@ impl Checked {
     /// Why it may not be used, if it may not.
     pub fn refusal(&self) -> Option<&Denial> {
         self.refusal.as_ref()
+    }
+
+    /// What the check gave along.
+    pub fn attachment<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.attachment.as_deref()?.downcast_ref()
     }
 
     /// Gives something along, such as the user's row, which the handler reads with
