@@ -1,16 +1,39 @@
-//! The audit trail's copy in a file: one JSON line an event, written after the commit, best effort.
+//! The audit trail's copy in a file: one JSON line an event or a seal, written after the commit, best
+//! effort.
 
-use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::tables::event::Event;
+
+/// A line that tells of a seal.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct SealLine {
+    /// Where it stands, counted from 1.
+    #[serde(skip)]
+    pub line: u64,
+    /// The seal's number.
+    pub seal: i64,
+    /// Its hash.
+    pub hash: String,
+}
+
+/// The lines of an audit file that tell of seals. A line that cannot be read tells of none: the file
+/// may end in the midst of one.
+pub fn seals(path: &Path) -> io::Result<impl Iterator<Item = io::Result<SealLine>> + use<>> {
+    let lines = BufReader::new(File::open(path)?).split(b'\n').zip(1..);
+    Ok(lines.filter_map(|(text, line)| match text {
+        Ok(text) => Some(Ok(SealLine { line, ..serde_json::from_slice(&text).ok()? })),
+        Err(error) => Some(Err(error)),
+    }))
+}
 
 /// How many events may wait for the disk; more are in the database alone.
 const WAITING: usize = 10_000;

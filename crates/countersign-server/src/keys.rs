@@ -9,6 +9,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::{Algorithm, Issuer, KeyRing, SigningKey};
 use parking_lot::RwLock;
 use serde::Serialize;
+use zeroize::Zeroizing;
 
 use crate::clock::Time;
 use crate::db::Db;
@@ -87,20 +88,28 @@ impl Sealing {
 
     /// Seals with the master secret what the previous one had sealed; `None` where it is already.
     pub fn reseal(&self, row: &SigningKeyRow, entropy: &Entropy) -> Option<String> {
-        let aad = row.kid.as_bytes();
-        if self.master.open(aad, &row.sealed).is_ok() {
-            return None;
-        }
-        let opened = self.previous.as_ref()?.open(aad, &row.sealed).ok()?;
-        Some(self.master.seal(aad, &opened, entropy))
+        let place = row.kid.as_bytes();
+        let (opened, is_current) = self.open(place, &row.sealed)?;
+        (!is_current).then(|| self.seal(place, &opened, entropy))
     }
 
-    fn open(&self, row: &SigningKeyRow) -> Result<SigningKey> {
-        let aad = row.kid.as_bytes();
-        let opened = [Some(&self.master), self.previous.as_ref()]
+    /// Seals another secret that all nodes share; `place` says what it is.
+    pub fn seal(&self, place: &[u8], secret: &[u8], entropy: &Entropy) -> String {
+        self.master.seal(place, secret, entropy)
+    }
+
+    /// Opens what was sealed for this place, and says whether the master secret did, rather than
+    /// the previous one.
+    pub fn open(&self, place: &[u8], sealed: &str) -> Option<(Zeroizing<Vec<u8>>, bool)> {
+        let secrets = [(Some(&self.master), true), (self.previous.as_ref(), false)];
+        secrets
             .into_iter()
-            .flatten()
-            .find_map(|secret| secret.open(aad, &row.sealed).ok())
+            .find_map(|(secret, is_current)| Some((secret?.open(place, sealed).ok()?, is_current)))
+    }
+
+    fn open_key(&self, row: &SigningKeyRow) -> Result<SigningKey> {
+        let (opened, _) = self
+            .open(row.kid.as_bytes(), &row.sealed)
             .ok_or(Error::Internal("a signing key was sealed with another master secret"))?;
         let unreadable = Error::Internal("a signing key cannot be read");
         let Ok(algorithm) = row.algorithm.parse::<Algorithm>() else { return Err(unreadable) };
@@ -153,7 +162,7 @@ impl Keys {
         let rows = signing_key::list(&self.0.db).await?;
         let mut opened = HashMap::new();
         for row in rows.iter().filter(|row| row.is_published(now)) {
-            let key = self.0.sealing.open(row)?;
+            let key = self.0.sealing.open_key(row)?;
             opened.insert(row.kid.clone(), Opened { issuer: Issuer::new(key.clone()), key });
         }
         *self.0.loaded.write() = Arc::new(Loaded { rows, opened });
@@ -193,10 +202,15 @@ impl Keys {
 
     /// Signs an access token with the key that is active at `now`.
     pub fn sign(&self, claims: &impl Serialize, now: Time) -> Result<String> {
+        self.sign_as(ACCESS_TYPE, claims, now)
+    }
+
+    /// As [`Keys::sign`], what is not an access token and has another `typ`.
+    pub fn sign_as(&self, typ: &str, claims: &impl Serialize, now: Time) -> Result<String> {
         let loaded = self.0.loaded.read().clone();
         let active = SigningKeyRow::active(&loaded.rows, now)
             .and_then(|row| loaded.opened.get(&row.kid))
             .ok_or(Error::Internal("there is no active signing key"))?;
-        Ok(active.issuer.sign(ACCESS_TYPE, claims)?)
+        Ok(active.issuer.sign(typ, claims)?)
     }
 }

@@ -2,13 +2,12 @@
 //! `curl -o jwks.json http://127.0.0.1:8080/.well-known/jwks.json && cargo run --example protect`
 use axum::{Router, routing::get};
 use countersign::layer::{Demand, Guard};
-use countersign::{JwkSet, KeyRing, Profile, Verifier, VerifyingKey, axum::Bearer};
+use countersign::{KeyRing, Profile, Verifier, axum::Bearer};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let JwkSet { keys } = serde_json::from_str(&std::fs::read_to_string("jwks.json")?)?;
-    let keys = keys.iter().map(VerifyingKey::from_jwk).collect::<Result<_, _>>()?;
-    let verifier = Verifier::new(Profile::ACCESS, KeyRing::new(keys)).remember(10_000);
+    let keys = KeyRing::from_jwk_set(&std::fs::read_to_string("jwks.json")?)?;
+    let verifier = Verifier::new(Profile::ACCESS, keys).remember(10_000);
     let verifier = verifier.issuer("http://127.0.0.1:8080").audience("http://127.0.0.1:8080");
     let guard = Guard::builder(verifier).public("/healthz").build()?;
     let admin = guard.require(Demand::new().role("admin"))?;

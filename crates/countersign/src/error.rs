@@ -1,5 +1,7 @@
 //! What can be wrong with a token, with a key, or with what is to be signed.
 
+use std::fmt;
+
 use thiserror::Error;
 
 /// Which check a token failed.
@@ -152,6 +154,54 @@ pub enum KeyError {
     /// The JWK does not say which algorithm it is for, and its type leaves a choice.
     #[error("the JWK does not name its algorithm")]
     NoAlgorithm,
+}
+
+/// Why a JWK set is refused.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JwkSetError {
+    /// It cannot be read.
+    #[error("the JWK set: {0}")]
+    Json(#[from] JsonError),
+    /// It has no list `keys`.
+    #[error("the JWK set has no list `keys`")]
+    NoKeys,
+    /// One of its keys is wrong.
+    #[error("key {index} of the JWK set{}: {error}", Kid(kid.as_deref()))]
+    Key {
+        /// Its place in the list, from zero.
+        index: usize,
+        /// Its identifier, if it has one.
+        kid: Option<String>,
+        /// What is wrong with it.
+        error: KeyError,
+    },
+    /// Two keys go by the same identifier: which is meant would be the token's to choose.
+    #[error("key {index} of the JWK set has the kid {kid} of another")]
+    KeyIdTwice {
+        /// The second one's place in the list, from zero.
+        index: usize,
+        /// Their identifier.
+        kid: String,
+    },
+    /// A key among several has no identifier, so that no token could name it.
+    #[error("key {index} of the JWK set is one of several and has no kid")]
+    NoKeyId {
+        /// Its place in the list, from zero.
+        index: usize,
+    },
+    /// No key is of a kind that is supported.
+    #[error("no key of the JWK set is of a kind that is supported")]
+    Empty,
+}
+
+/// An identifier in the middle of a sentence.
+struct Kid<'a>(Option<&'a str>);
+
+impl fmt::Display for Kid<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |kid| write!(f, " (kid {})", kid.escape_debug()))
+    }
 }
 
 /// Why nothing was signed.

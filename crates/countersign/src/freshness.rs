@@ -42,6 +42,25 @@ pub struct Moment {
     monotonic: Duration,
 }
 
+#[cfg(feature = "remote")]
+impl Moment {
+    pub(crate) fn after(self, time: Duration) -> Self {
+        let wall_millis = self.wall_millis.saturating_add(millis(time));
+        Self { wall_millis, monotonic: self.monotonic.saturating_add(time) }
+    }
+
+    pub(crate) fn before(self, time: Duration) -> Self {
+        let wall_millis = self.wall_millis.saturating_sub(millis(time));
+        // Before the machine's clock began it stands at its beginning; the wall clock goes on back.
+        Self { wall_millis, monotonic: self.monotonic.saturating_sub(time) }
+    }
+}
+
+#[cfg(feature = "remote")]
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
+}
+
 impl Freshness {
     /// Not fresh until the first [`Freshness::confirm`], and then for `max_staleness`.
     pub fn new(clock: Clock, max_staleness: Duration) -> Self {
@@ -51,6 +70,16 @@ impl Freshness {
     /// This moment: to be taken before a read is sent.
     pub fn moment(&self) -> Moment {
         Moment { wall_millis: self.clock.unix_millis(), monotonic: self.clock.monotonic() }
+    }
+
+    /// The moment, or this one by the clock by which it would lie ahead.
+    #[cfg(feature = "remote")]
+    pub(crate) fn no_later_than_now(&self, moment: Moment) -> Moment {
+        let now = self.moment();
+        Moment {
+            wall_millis: moment.wall_millis.min(now.wall_millis),
+            monotonic: moment.monotonic.min(now.monotonic),
+        }
     }
 
     /// A read that was sent after `moment` succeeded.

@@ -28,6 +28,7 @@
 //! |---|---|
 //! | `layer` (default) | `countersign::layer`: the guard, a tower layer for services of any kind |
 //! | `axum` | `countersign::axum`: extractors for axum 0.8 |
+//! | `remote` | `countersign::remote`: the keys of an issuer, and the revocations of a server as they happen |
 
 #![warn(missing_docs)]
 
@@ -44,6 +45,7 @@ mod hmac_keys;
 mod issuer;
 mod json;
 mod jwk;
+mod jwk_set;
 mod key_ring;
 #[cfg(feature = "layer")]
 pub mod layer;
@@ -52,6 +54,8 @@ mod profile;
 mod reason;
 pub mod refresh;
 mod refresh_token;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod revocation;
 #[cfg(feature = "layer")]
 mod revocations;
@@ -66,7 +70,7 @@ pub use algorithm::{Algorithm, UnknownAlgorithm};
 pub use claims::Claims;
 pub use clock::Clock;
 pub use csrf_token::CsrfTokens;
-pub use error::{HeaderError, JsonError, KeyError, SignError, VerifyError};
+pub use error::{HeaderError, JsonError, JwkSetError, KeyError, SignError, VerifyError};
 pub use freshness::{Freshness, Moment};
 pub use issuer::Issuer;
 pub use jwk::{Jwk, JwkSet};
@@ -74,7 +78,7 @@ pub use key_ring::KeyRing;
 pub use profile::{ClaimType, Profile, Subject};
 pub use reason::{EndReason, UnknownReason};
 pub use refresh_token::{RefreshToken, RefreshTokens};
-pub use revocation::RevocationSet;
+pub use revocation::{Revocation, RevocationSet, UnknownRevocation};
 #[cfg(feature = "layer")]
 pub use revocations::{Revocations, Standing};
 pub use signing_key::SigningKey;

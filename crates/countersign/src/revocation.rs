@@ -1,13 +1,18 @@
 //! What is no longer good, in memory: asked at every check, without a call to anyone.
 
+mod line;
+
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::LazyLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use aws_lc_rs::digest;
 use parking_lot::RwLock;
 
+#[cfg(feature = "remote")]
+pub(crate) use self::line::Batch;
+pub use self::line::{Revocation, UnknownRevocation};
 use crate::reason::EndReason;
 
 /// The sessions and tokens that are no longer good, each until the last token it concerns would
@@ -26,12 +31,18 @@ use crate::reason::EndReason;
 /// ```
 pub struct RevocationSet {
     shards: Vec<RwLock<Shard>>,
-    tokens: AtomicUsize,
+    /// Whether there may be tokens among the entries, and not sessions alone.
+    has_tokens: AtomicBool,
     stale: RwLock<HashMap<Key, Stale>>,
     stale_sessions: AtomicUsize,
 }
 
-type Shard = HashMap<Key, Entry, BuildHasherDefault<Prefix>>;
+#[derive(Default)]
+struct Shard {
+    entries: HashMap<Key, Entry, BuildHasherDefault<Prefix>>,
+    /// Of all entries together, see [`RevocationSet::fingerprint`].
+    fingerprint: u128,
+}
 
 struct Stale {
     up_to: u64,
@@ -45,7 +56,7 @@ const SHARDS: usize = 64;
 const ON_STACK: usize = 64;
 
 /// What is looked up: 96 bits of SHA-256 over the kind and the id.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Key([u32; 3]);
 
 impl Key {
@@ -57,11 +68,35 @@ impl Key {
         } else {
             digest::digest(&digest::SHA256, &[&[kind], id.as_bytes()].concat())
         };
+        Self::read(digest.as_ref())
+    }
+
+    /// Of the first 12 bytes.
+    fn read(bytes: &[u8]) -> Self {
         let mut words = [0; 3];
-        for (word, bytes) in words.iter_mut().zip(digest.as_ref().chunks_exact(4)) {
+        for (word, bytes) in words.iter_mut().zip(bytes.chunks_exact(4)) {
             *word = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
         }
         Self(words)
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        (bytes.len() == 12).then(|| Self::read(bytes))
+    }
+
+    fn bytes(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        for (bytes, word) in bytes.chunks_exact_mut(4).zip(self.0) {
+            bytes.copy_from_slice(&word.to_le_bytes());
+        }
+        bytes
+    }
+
+    /// What a fingerprint counts for this key with this value: sums of it do not cancel out, since
+    /// keys are digests.
+    fn weighed(self, value: u64) -> u128 {
+        let [a, b, c] = self.0.map(u128::from);
+        (a << 64 | b << 32 | c).wrapping_mul(2 * u128::from(value) + 1)
     }
 
     fn session(sid: &str) -> Self {
@@ -137,6 +172,15 @@ impl Entry {
         Self(u32::from(reason.code()) << Self::MINUTES | minute)
     }
 
+    /// The last second of which the same entry is made again.
+    fn until(self) -> i64 {
+        self.minute() * 60 - 1
+    }
+
+    fn weight(self, key: Key) -> u128 {
+        key.weighed(self.minute().unsigned_abs())
+    }
+
     fn minute(self) -> i64 {
         i64::from(self.0 & ((1 << Self::MINUTES) - 1))
     }
@@ -159,7 +203,7 @@ impl RevocationSet {
     pub fn new() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| RwLock::default()).collect(),
-            tokens: AtomicUsize::new(0),
+            has_tokens: AtomicBool::new(false),
             stale: RwLock::default(),
             stale_sessions: AtomicUsize::new(0),
         }
@@ -169,24 +213,18 @@ impl RevocationSet {
     ///
     /// Applied twice, the first reason stays and the later `until` counts.
     pub fn revoke_session(&self, sid: &str, reason: EndReason, until: i64) {
-        self.insert(Key::session(sid), Entry::new(reason, until));
+        self.apply(Revocation::session(sid, reason, until));
     }
 
     /// The token with this `jti` is no longer good. `until` is Unix time in seconds.
     pub fn revoke_token(&self, jti: &str, reason: EndReason, until: i64) {
-        if self.insert(Key::token(jti), Entry::new(reason, until)) {
-            self.tokens.fetch_add(1, Ordering::Release);
-        }
+        self.apply(Revocation::token(jti, reason, until));
     }
 
     /// The session's tokens up to this generation are stale: [`EndReason::ClaimsChanged`]. `until`
     /// is Unix time in seconds.
     pub fn stale_generations(&self, sid: &str, up_to: u64, until: i64) {
-        let mut stale = self.stale.write();
-        let entry = stale.entry(Key::session(sid)).or_insert(Stale { up_to, until });
-        entry.up_to = entry.up_to.max(up_to);
-        entry.until = entry.until.max(until);
-        self.stale_sessions.store(stale.len(), Ordering::Release);
+        self.apply(Revocation::generations(sid, up_to, until));
     }
 
     /// Why a token with these claims is no longer good; `None` while it is.
@@ -200,7 +238,7 @@ impl RevocationSet {
         if let Some(entry) = session.and_then(|key| self.find(key)) {
             return Some(entry.reason());
         }
-        if self.tokens.load(Ordering::Acquire) > 0
+        if self.has_tokens.load(Ordering::Acquire)
             && let Some(entry) = jti.map(Key::token).and_then(|key| self.find(key))
         {
             return Some(entry.reason());
@@ -219,10 +257,16 @@ impl RevocationSet {
     pub fn purge(&self, now: i64) {
         let minute = now.div_euclid(60);
         for shard in &self.shards {
-            let mut shard = shard.write();
-            shard.retain(|_, entry| entry.minute() >= minute);
-            if shard.capacity() > 4 * shard.len().max(64) {
-                shard.shrink_to_fit();
+            let Shard { entries, fingerprint } = &mut *shard.write();
+            entries.retain(|key, entry| {
+                let stays = entry.minute() >= minute;
+                if !stays {
+                    *fingerprint = fingerprint.wrapping_sub(entry.weight(*key));
+                }
+                stays
+            });
+            if entries.capacity() > 4 * entries.len().max(64) {
+                entries.shrink_to_fit();
             }
         }
         let mut stale = self.stale.write();
@@ -232,7 +276,8 @@ impl RevocationSet {
 
     /// How many revocations are remembered.
     pub fn len(&self) -> usize {
-        let sessions_and_tokens: usize = self.shards.iter().map(|shard| shard.read().len()).sum();
+        let sessions_and_tokens: usize =
+            self.shards.iter().map(|shard| shard.read().entries.len()).sum();
         sessions_and_tokens + self.stale.read().len()
     }
 
@@ -241,23 +286,37 @@ impl RevocationSet {
         self.len() == 0
     }
 
-    /// Returns whether the key is new.
-    fn insert(&self, key: Key, entry: Entry) -> bool {
-        let mut shard = self.shards[key.shard()].write();
-        let mut new = false;
-        let kept = shard.entry(key).or_insert_with(|| {
-            new = true;
-            entry
-        });
-        if kept.minute() < entry.minute() {
-            let minute = (1 << Entry::MINUTES) - 1;
-            *kept = Entry(kept.0 & !minute | entry.0 & minute);
+    /// Gives whether the key is new, or is kept for longer.
+    fn take(&self, key: Key, entry: Entry) -> bool {
+        let Shard { entries, fingerprint } = &mut *self.shards[key.shard()].write();
+        let Some(kept) = entries.get_mut(&key) else {
+            entries.insert(key, entry);
+            *fingerprint = fingerprint.wrapping_add(entry.weight(key));
+            return true;
+        };
+        if kept.minute() >= entry.minute() {
+            return false;
         }
-        new
+        let (before, minute) = (kept.weight(key), (1 << Entry::MINUTES) - 1);
+        *kept = Entry(kept.0 & !minute | entry.0 & minute);
+        *fingerprint = fingerprint.wrapping_sub(before).wrapping_add(kept.weight(key));
+        true
+    }
+
+    /// Gives whether more is stale, or for longer.
+    fn take_stale(&self, key: Key, Stale { up_to, until }: Stale) -> bool {
+        let mut stale = self.stale.write();
+        let new = !stale.contains_key(&key);
+        let entry = stale.entry(key).or_insert(Stale { up_to, until });
+        let more = up_to > entry.up_to || until > entry.until;
+        entry.up_to = entry.up_to.max(up_to);
+        entry.until = entry.until.max(until);
+        self.stale_sessions.store(stale.len(), Ordering::Release);
+        new || more
     }
 
     fn find(&self, key: Key) -> Option<Entry> {
-        self.shards[key.shard()].read().get(&key).copied()
+        self.shards[key.shard()].read().entries.get(&key).copied()
     }
 }
 
@@ -333,8 +392,9 @@ mod tests {
         for count in 0..400_000_u32 {
             set.revoke_session(&count.to_string(), EndReason::Logout, UNTIL);
             if count > 100_000 && count % 20_000 == 0 {
-                let slots =
-                    |shard: &RwLock<Shard>| (shard.read().capacity() * 8 / 7).next_power_of_two();
+                let slots = |shard: &RwLock<Shard>| {
+                    (shard.read().entries.capacity() * 8 / 7).next_power_of_two()
+                };
                 let bytes: usize = set.shards.iter().map(|shard| slots(shard) * slot).sum();
                 let average = bytes / usize::try_from(count).expect("fits");
                 assert!(average <= 40, "{average} bytes at {count}");
@@ -349,7 +409,7 @@ mod tests {
             set.revoke_session(&count.to_string(), EndReason::Logout, UNTIL);
         }
         let capacities: Vec<usize> =
-            set.shards.iter().map(|shard| shard.read().capacity()).collect();
+            set.shards.iter().map(|shard| shard.read().entries.capacity()).collect();
         let smallest = capacities.iter().min().expect("there are parts");
         let larger = capacities.iter().filter(|capacity| *capacity > smallest).count();
         assert!((16..48).contains(&larger), "{larger} of {SHARDS} have grown");

@@ -33,6 +33,9 @@ type AskLater = Arc<dyn Fn(Arc<Verified>) -> Later<Standing> + Send + Sync>;
 pub struct Revocations {
     source: Source,
     unknown_is_good: bool,
+    /// What feeds the source, which ends when nobody needs it.
+    #[cfg(feature = "remote")]
+    feed: Option<Arc<dyn std::any::Any + Send + Sync>>,
 }
 
 #[derive(Clone)]
@@ -98,7 +101,19 @@ impl Revocations {
     }
 
     fn new(source: Source) -> Self {
-        Self { source, unknown_is_good: false }
+        Self {
+            source,
+            unknown_is_good: false,
+            #[cfg(feature = "remote")]
+            feed: None,
+        }
+    }
+
+    /// Keeps what feeds the source.
+    #[cfg(feature = "remote")]
+    pub(crate) fn keeping(mut self, feed: Arc<dyn std::any::Any + Send + Sync>) -> Self {
+        self.feed = Some(feed);
+        self
     }
 
     pub(crate) fn judge(&self, verified: &Arc<Verified>) -> Judged {
@@ -147,6 +162,6 @@ impl fmt::Debug for Revocations {
         f.debug_struct("Revocations")
             .field("source", &source)
             .field("unknown_is_good", &self.unknown_is_good)
-            .finish()
+            .finish_non_exhaustive()
     }
 }

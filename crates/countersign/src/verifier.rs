@@ -103,6 +103,11 @@ impl Verifier {
         Ok(verified)
     }
 
+    #[cfg(feature = "remote")]
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
     fn read_or_recall(&self, memory: &Memory, token: &str) -> Result<Arc<Verified>, VerifyError> {
         // Before the digest, whose cost grows with the token.
         if token.len() > crate::MAX_TOKEN_LENGTH {

@@ -12,6 +12,7 @@ use aws_lc_rs::hmac;
 use countersign::layer::{Cookies, VerifyAndAsk};
 use countersign::{Profile, RefreshTokens, Verifier};
 use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub use self::start::{Notices, Setup, StartError};
@@ -28,6 +29,7 @@ use crate::keys::{Keys, Sealing};
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
+use crate::operations::seals::{SealKey, Seals};
 use crate::operations::turns::Turns;
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
@@ -37,6 +39,9 @@ use crate::uses::Uses;
 
 /// How many good tokens a verifier remembers, so that their signatures are not checked again.
 const REMEMBERED_TOKENS: usize = 100_000;
+
+/// How many snapshots of the revocations are written at a time.
+const MAX_SNAPSHOTS: usize = 64;
 
 /// The channel of sessions that were begun through the native API.
 pub const NATIVE: &str = "native";
@@ -86,6 +91,21 @@ pub struct Parts {
     /// send its SHA-256.
     pub(crate) wants_client_sha256: bool,
     pub(crate) audit: Audit,
+    pub(crate) seals: Seals,
+    pub(crate) followers: Followers,
+}
+
+/// Room for those who follow the revocations.
+pub(crate) struct Followers {
+    pub(crate) streams: Arc<Semaphore>,
+    pub(crate) snapshots: Arc<Semaphore>,
+}
+
+impl Followers {
+    fn new(max_streams: usize) -> Self {
+        let snapshots = Arc::new(Semaphore::new(MAX_SNAPSHOTS));
+        Self { streams: Arc::new(Semaphore::new(max_streams)), snapshots }
+    }
 }
 
 impl Deref for App {
@@ -110,6 +130,7 @@ impl App {
         let id = entropy.uuid(now).to_string();
         let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
         let sealing = Sealing::new(master.clone(), previous.clone());
+        let seals = Seals::new(SealKey::load(&db, &sealing, &entropy).await?);
         let keys = Keys::load(db.clone(), sealing.clone(), now).await?;
         node.on_keys_changed({
             let keys = keys.clone();
@@ -142,6 +163,7 @@ impl App {
             turns: Turns::default(),
             numbers: Numbers::in_blocks_of(if command { 1 } else { 100 }),
             uses: Uses::default(),
+            followers: Followers::new(config.http.max_streams),
             shapes,
             wants_client_sha256,
             config,
@@ -155,6 +177,7 @@ impl App {
             sealing,
             master,
             audit,
+            seals,
         }));
         app.prepare_keys(&Caller::command(now), command).await?;
         Ok((app, notices))
@@ -212,12 +235,14 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, removes what is over, and does what Redis is for. Runs until
-    /// it is dropped.
+    /// writes which tokens were used, seals events, rotates keys, removes what is over, and does what
+    /// Redis is for. Runs until it is dropped.
     pub async fn attend(&self) {
         // On the heap: what asks Redis is large.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
-        tokio::join!(self.follow(), self.write_uses(), self.clean(), with_redis);
+        let follow = async { tokio::join!(self.follow(), self.write_uses()) };
+        let care = async { tokio::join!(self.keep_sealing(), self.keep_rotating()) };
+        tokio::join!(follow, care, self.keep_house(), with_redis);
     }
 
     async fn follow(&self) {
@@ -244,19 +269,10 @@ impl App {
         }
     }
 
-    async fn clean(&self) {
-        let mut ticks = ticks(Duration::from_mins(10));
-        loop {
-            ticks.tick().await;
-            if let Err(error) = self.purge(self.clock.now()).await {
-                tracing::warn!(%error, "cannot remove what is over");
-            }
-        }
-    }
-
     /// Ends in good order: what was noted is written, the others know, the files are complete.
     pub async fn shut_down(&self) -> Result<()> {
         self.flush_uses().await?;
+        self.end_sealing().await?;
         self.node.leave().await?;
         self.audit.flush();
         self.db.close().await;

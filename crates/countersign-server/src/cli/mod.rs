@@ -36,13 +36,15 @@ use crate::http::dialects;
 use crate::identifier::Shapes;
 use crate::operations::Caller;
 use crate::operations::moving::MoveError;
+use crate::operations::seals::Fault;
 use crate::secrets;
 
 const EXIT_CODES: &str = "\
 Exit codes:
   0  done
   1  understood, and refused or failed
-  2  the arguments or the configuration are wrong";
+  2  the arguments or the configuration are wrong
+  3  events are not as they were sealed";
 
 /// What these options stand under in `--help`.
 const COMMON: &str = "Options of every command";
@@ -100,7 +102,7 @@ enum Command {
     /// stay so. Rows that cannot come along are told with the reason; nothing is renumbered. An
     /// import that was cut off goes on with the same command.
     Import(import::Import),
-    /// Show what happened lately, the latest first.
+    /// Show what happened lately, the latest first; verify or export all of it.
     Events(events::Events),
     /// Look into access tokens.
     #[command(subcommand)]
@@ -155,6 +157,9 @@ enum Failure {
     /// A move was refused or failed.
     #[error(transparent)]
     Move(#[from] MoveError),
+    /// Events were tampered with.
+    #[error(transparent)]
+    Tampered(#[from] Fault),
     /// Nobody reads what the command writes.
     #[error("the reader of the output is gone")]
     Unread,
@@ -165,13 +170,15 @@ impl Failure {
         Self::Failed(error.to_string())
     }
 
-    /// 2 for what another configuration or other arguments would mend, 1 for the rest.
+    /// 2 for what another configuration or other arguments would mend, 3 for events that are not as
+    /// they were sealed, 1 for the rest.
     fn exit_code(&self) -> u8 {
         match self {
             // As for a program that the signal ends: not worth a word.
             Self::Unread => 0,
             Self::Failed(_) | Self::Refused(_) | Self::Db(_) | Self::Move(_) => 1,
             Self::Config(_) | Self::Arguments(_) => 2,
+            Self::Tampered(_) => 3,
             Self::Start(error) => match error {
                 StartError::Db(DbError::Configuration(_))
                 | StartError::Secret(_)

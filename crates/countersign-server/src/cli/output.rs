@@ -32,6 +32,11 @@ pub(super) fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     write(&escape_json(&json))
 }
 
+/// JSON on one line.
+pub(super) fn json_line(value: &impl Serialize) -> Result<String, Failure> {
+    serde_json::to_string(value).map(|json| escape_json(&json)).map_err(Failure::of)
+}
+
 /// Writes text that is escaped already, and a line break.
 pub(super) fn write(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();

@@ -71,6 +71,35 @@ pub(super) mod optional_duration {
     }
 }
 
+/// A duration that may be empty, which means that there is none.
+pub(super) mod duration_or_none {
+    use std::time::Duration;
+
+    use serde::de::{IntoDeserializer as _, value::StringDeserializer};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        duration: &Option<Duration>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match duration {
+            Some(duration) => super::duration::serialize(duration, serializer),
+            None => serializer.serialize_str(""),
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Duration>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let text: StringDeserializer<D::Error> = text.into_deserializer();
+        super::duration::deserialize(text).map(Some)
+    }
+}
+
 /// Text that may be empty, which means that it is not set.
 pub(super) mod optional {
     use std::ffi::OsStr;

@@ -63,6 +63,8 @@ pub struct Config {
     pub redis: RedisConfig,
     /// `[tokens]`
     pub tokens: TokensConfig,
+    /// `[keys]`
+    pub keys: KeysConfig,
     /// `[sessions]`
     pub sessions: SessionsConfig,
     /// `[passwords]`
@@ -112,6 +114,15 @@ pub struct TokensConfig {
     /// How far in the future `iat` and `nbf` may lie; `exp` has no leeway.
     #[serde(with = "form::duration")]
     pub leeway: Duration,
+}
+
+/// The keys that sign access tokens of the native API.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeysConfig {
+    /// How long a key signs before the next one does; `None` is until somebody rotates it.
+    #[serde(with = "form::duration_or_none")]
+    pub rotate_every: Option<Duration>,
 }
 
 /// Sessions and refresh tokens.
@@ -193,13 +204,16 @@ pub struct CookiesConfig {
     pub enabled: bool,
 }
 
-/// The audit trail's copy in a file.
+/// The audit trail.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AuditConfig {
     /// Relative to `data_dir`; `None` writes no file. See [`Config::audit_file`].
     #[serde(with = "form::optional")]
     pub file: Option<PathBuf>,
+    /// How long events are kept, in the database; `None` is for ever.
+    #[serde(with = "form::duration_or_none")]
+    pub retention: Option<Duration>,
 }
 
 /// Limits on attempts.
@@ -216,6 +230,8 @@ pub struct LimitsConfig {
 pub struct HttpConfig {
     /// How many connections are open at a time.
     pub max_connections: usize,
+    /// How many of them may be streams of revocations.
+    pub max_streams: usize,
 }
 
 impl Default for Config {
@@ -236,6 +252,7 @@ impl Default for Config {
                 access_ttl: Duration::from_mins(15),
                 leeway: Duration::from_secs(30),
             },
+            keys: KeysConfig { rotate_every: Some(Duration::from_hours(30 * 24)) },
             sessions: SessionsConfig {
                 refresh_ttl: Duration::from_hours(30 * 24),
                 absolute_ttl: Duration::from_hours(90 * 24),
@@ -256,9 +273,12 @@ impl Default for Config {
             registration: RegistrationConfig { mode: RegistrationMode::Open },
             cors: CorsConfig { origins: Origins::default() },
             cookies: CookiesConfig { enabled: false },
-            audit: AuditConfig { file: Some("audit.jsonl".into()) },
+            audit: AuditConfig {
+                file: Some("audit.jsonl".into()),
+                retention: Some(Duration::from_hours(365 * 24)),
+            },
             limits: LimitsConfig { enabled: true },
-            http: HttpConfig { max_connections: 10_000 },
+            http: HttpConfig { max_connections: 10_000, max_streams: 1_000 },
             dialects: Vec::new(),
         }
     }

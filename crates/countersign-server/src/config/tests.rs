@@ -232,6 +232,17 @@ fn d9_an_http_issuer_off_this_machine_is_refused() {
 }
 
 #[test]
+fn a_time_that_is_left_empty_is_none() {
+    let config = load("[keys]\nrotate_every = \"\"\n[audit]\nretention = \"\"").expect("good");
+    assert_eq!((config.keys.rotate_every, config.audit.retention), (None, None));
+    let config = load("[keys]\nrotate_every = \"7d\"\n[audit]\nretention = \"1d\"");
+    let config = config.expect("good");
+    let days = |days: u64| Some(Duration::from_hours(24 * days));
+    assert_eq!((config.keys.rotate_every, config.audit.retention), (days(7), days(1)));
+    assert!(refused("[keys]\nrotate_every = \"soon\"", "keys.rotate_every").contains("30d"));
+}
+
+#[test]
 fn numbers_and_times_that_cannot_be_meant_are_refused() {
     for (section, setting) in [
         ("tokens", "access_ttl = \"0s\""),
@@ -245,6 +256,10 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("sessions", "reuse_grace = \"2m\""),
         ("sessions", "unused_successor = \"5s\""),
         ("sessions", "max_staleness = \"0s\""),
+        ("keys", "rotate_every = \"59m\""),
+        ("keys", "rotate_every = \"11y\""),
+        ("audit", "retention = \"23h\""),
+        ("audit", "retention = \"11y\""),
         ("passwords", "min_length = 7"),
         ("passwords", "min_length = 65"),
         ("passwords", "memory_kib = 1024"),
@@ -259,6 +274,7 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("redis", "url = \"localhost:6379\""),
         ("redis", "url = \"redis+cluster://a:1/2\""),
         ("http", "max_connections = 0"),
+        ("http", "max_streams = 0"),
         ("audit", "file = \"..\""),
         ("registration", "mode = \"invite\""),
     ] {

@@ -39,6 +39,10 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("21_outbox.sql"),
     migration!("22_outbox_due.sql"),
     migration!("23_api_keys.sql"),
+    migration!("24_leases.sql"),
+    migration!("25_event_seals.sql"),
+    migration!("26_events_seal.sql"),
+    migration!("27_events_by_seal.sql"),
 ];
 
 #[cfg(test)]

@@ -16,6 +16,25 @@ pub enum Value {
     Text(String),
 }
 
+impl Value {
+    /// Appends the value as bytes that no other value begins with, so that of two lists of values
+    /// that differ the bytes differ too.
+    pub fn encode(&self, out: &mut Vec<u8>) {
+        match self {
+            Self::Null => out.push(0),
+            Self::Int(number) => {
+                out.push(1);
+                out.extend(number.to_be_bytes());
+            }
+            Self::Text(text) => {
+                out.push(2);
+                out.extend((text.len() as u64).to_be_bytes());
+                out.extend(text.as_bytes());
+            }
+        }
+    }
+}
+
 /// The parameters of a statement: `params![id, now, name]`.
 #[macro_export]
 macro_rules! params {

@@ -12,7 +12,7 @@ use super::guard;
 use super::layers::{Surroundings, surround, with_fallbacks};
 use super::native::{
     forward_auth, health, introspect, jwks, login, logout, me, metadata, password, refresh,
-    register, revoke, sessions,
+    register, revocations, revoke, sessions,
 };
 use super::tokens::Tokens;
 use crate::app::App;
@@ -88,6 +88,8 @@ pub fn native() -> Vec<Route<App>> {
         Route::new(M::POST, "/v1/me/password", post(password::post)),
         Route::new(M::GET, "/v1/sessions", get(sessions::get)),
         Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
+        // Who asks shows an API key.
+        Route::new(M::GET, "/v1/revocations", get(revocations::get)).public(),
         Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)).public(),
         Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)).public(),
         // It answers for requests that are not its own.

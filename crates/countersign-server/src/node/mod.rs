@@ -1,6 +1,7 @@
 //! One process among those that share a database: what it tells the others and what it has heard.
 
 mod log;
+mod news;
 mod reader;
 
 use std::collections::HashMap;
@@ -12,6 +13,7 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use self::log::Log;
+pub use self::news::News;
 use self::reader::Position;
 pub use self::reader::{DEAD, INTERVAL};
 use crate::clock::{Clock, Time};
@@ -37,6 +39,7 @@ struct Inner {
     clock: Clock,
     log: Log,
     revocations: Arc<RevocationSet>,
+    news: News,
     freshness: Arc<Freshness>,
     reactions: Mutex<HashMap<&'static str, Reaction>>,
     position: tokio::sync::Mutex<Position>,
@@ -70,6 +73,7 @@ impl Node {
             clock,
             log: Log::default(),
             revocations: Arc::default(),
+            news: News::default(),
             reactions: Mutex::default(),
             position: tokio::sync::Mutex::default(),
             written: Notify::new(),
@@ -101,6 +105,16 @@ impl Node {
     /// The revocations that this node knows of.
     pub fn revocations(&self) -> &RevocationSet {
         &self.0.revocations
+    }
+
+    /// The revocations that this node learnt lately.
+    pub fn news(&self) -> &News {
+        &self.0.news
+    }
+
+    /// How old what this node knows is; `None` before its first look.
+    pub fn age(&self) -> Option<Duration> {
+        self.0.freshness.age()
     }
 
     /// Whether this node may say yes: it was in touch with the database lately enough to have
@@ -180,15 +194,11 @@ impl Node {
         reactions.iter().for_each(|react| react());
     }
 
-    fn revoke(&self, Revocation { subject, reason, until }: Revocation) {
-        let until = until.seconds().saturating_add(1);
-        match subject {
-            Subject::Session(sid) => self.0.revocations.revoke_session(&sid, reason, until),
-            Subject::Token(jti) => self.0.revocations.revoke_token(&jti, reason, until),
-            Subject::Generations(sid, up_to) => {
-                self.0.revocations.stale_generations(&sid, up_to, until);
-            }
-            Subject::Refresh(_) => {}
+    fn revoke(&self, revocation: Revocation) {
+        if let Some(revocation) = in_memory(revocation)
+            && self.0.revocations.apply(revocation)
+        {
+            self.0.news.tell(revocation);
         }
     }
 
@@ -203,4 +213,17 @@ impl Node {
             })
             .await
     }
+}
+
+/// What nodes keep in memory of a revocation, if they do.
+fn in_memory(Revocation { subject, reason, until }: Revocation) -> Option<countersign::Revocation> {
+    let until = until.seconds().saturating_add(1);
+    Some(match subject {
+        Subject::Session(sid) => countersign::Revocation::session(&sid, reason, until),
+        Subject::Token(jti) => countersign::Revocation::token(&jti, reason, until),
+        Subject::Generations(sid, up_to) => {
+            countersign::Revocation::generations(&sid, up_to, until)
+        }
+        Subject::Refresh(_) => return None,
+    })
 }

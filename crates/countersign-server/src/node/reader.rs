@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use countersign::Moment;
 
-use super::Node;
+use super::{Node, in_memory};
 use crate::db::DbError;
 use crate::tables::{change, node, revocation};
 
@@ -81,7 +81,16 @@ impl Node {
             let floor = change::last_floor(db, &node.id).await?;
             floors.insert(node.id, floor);
         }
-        revocation::for_each(db, |revocation| self.revoke(revocation)).await?;
+        let mut is_news = false;
+        let take = |revocation| {
+            let revocation = in_memory(revocation);
+            is_news |= revocation.is_some_and(|revocation| self.0.revocations.apply(revocation));
+        };
+        revocation::for_each(db, take).await?;
+        // Too many to be told one by one.
+        if is_news {
+            self.0.news.break_off();
+        }
         self.react_to_all();
         Ok(floors)
     }

@@ -6,14 +6,17 @@ use countersign::Algorithm;
 use futures::FutureExt as _;
 
 use super::{Caller, record::Record};
-use crate::app::App;
+use crate::app::{App, ticks};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::tables::revocation;
+use crate::tables::setting;
 use crate::tables::signing_key::{self, SigningKeyRow};
 
 /// How long clients may keep the JWK set: the next key is published so long before it signs.
 pub const CACHE_LIFE: Duration = Duration::from_mins(5);
+/// How often a node looks whether a key is due.
+const INTERVAL: Duration = Duration::from_mins(1);
 
 impl App {
     /// Every key there ever was.
@@ -24,17 +27,47 @@ impl App {
     /// Publishes a new key, which signs one cache life later, or at once. The keys before it are
     /// published until their last token has expired.
     pub async fn rotate_key(&self, caller: &Caller, at_once: bool) -> Result<SigningKeyRow> {
+        let key = self.publish_key(caller, at_once, |_| true).await?;
+        key.ok_or(Error::Internal("a key that is always wanted was not"))
+    }
+
+    /// Publishes a new key one cache life before the one that signs has signed for as long as keys
+    /// do; `None` while that is not due. Every node may ask at any time: one of them does it.
+    pub async fn rotate_due_key(&self, caller: &Caller) -> Result<Option<SigningKeyRow>> {
+        let Some(every) = self.config.keys.rotate_every else { return Ok(None) };
+        let now = caller.now;
+        let is_due = move |rows: &[SigningKeyRow]| {
+            let newest = SigningKeyRow::newest(rows, now);
+            newest.is_none_or(|newest| newest.activates_at.plus(every) <= now.plus(CACHE_LIFE))
+        };
+        if !is_due(&self.signing_keys().await?) {
+            return Ok(None);
+        }
+        self.publish_key(caller, false, is_due).await
+    }
+
+    /// Publishes a new key if it is wanted beside those that there are when nobody else changes
+    /// them.
+    async fn publish_key(
+        &self,
+        caller: &Caller,
+        at_once: bool,
+        is_wanted: impl Fn(&[SigningKeyRow]) -> bool + Send + Sync + 'static,
+    ) -> Result<Option<SigningKeyRow>> {
         let now = caller.now;
         let activates_at = if at_once { now } else { now.plus(CACHE_LIFE) };
         let algorithm = self.config.tokens.algorithm;
         let key = self.sealing.new_key(algorithm, &self.entropy, (now, activates_at))?;
-        let job = (caller.clone(), key);
+        let job = (caller.clone(), key, is_wanted);
         self.write("rotate_key", job, |tx, app, job| {
             async move {
-                let (caller, key) = &*job;
+                let (caller, key, is_wanted) = &*job;
+                if !is_wanted(&lock(tx).await?) {
+                    return Ok(None);
+                }
                 app.succeed(tx, caller, key).await?;
                 app.record(tx, caller, Record::of("key_rotated")).await?;
-                Ok(key.clone())
+                Ok(Some(key.clone()))
             }
             .boxed()
         })
@@ -52,6 +85,7 @@ impl App {
         self.write("revoke_key", job, |tx, app, job| {
             async move {
                 let (caller, kid, successor) = &*job;
+                lock(tx).await?;
                 if !signing_key::revoke(tx, kid, caller.now).await? {
                     return Err(Error::NotFound("key"));
                 }
@@ -86,16 +120,33 @@ impl App {
     pub(crate) async fn prepare_keys(&self, caller: &Caller, command: bool) -> Result<()> {
         let rows = self.signing_keys().await?;
         self.reseal(&rows).await?;
-        let wanted = self.config.tokens.algorithm;
-        let is_wanted = |row: &SigningKeyRow| row.algorithm.parse::<Algorithm>() == Ok(wanted);
-        let first = SigningKeyRow::active(&rows, caller.now).is_none();
-        let stays_wanted = rows.iter().filter(|row| row.stays(caller.now)).any(is_wanted);
-        if stays_wanted || command && !first {
+        let (now, wanted) = (caller.now, self.config.tokens.algorithm);
+        let is_first = move |rows: &[SigningKeyRow]| SigningKeyRow::active(rows, now).is_none();
+        let is_missing = move |rows: &[SigningKeyRow]| {
+            let is_wanted = |row: &SigningKeyRow| row.algorithm.parse::<Algorithm>() == Ok(wanted);
+            let stays = rows.iter().filter(|row| row.stays(now)).any(is_wanted);
+            !stays && (!command || is_first(rows))
+        };
+        if !is_missing(&rows) {
             return Ok(());
         }
-        self.rotate_key(caller, first).await?;
+        self.publish_key(caller, is_first(&rows), is_missing).await?;
         self.keys.mark_changed();
-        self.keys.settle(caller.now).await
+        self.keys.settle(now).await
+    }
+
+    /// Rotates keys when it is time. Runs until it is dropped.
+    pub(crate) async fn keep_rotating(&self) {
+        let mut ticks = ticks(INTERVAL);
+        loop {
+            ticks.tick().await;
+            let rotated = self.rotate_due_key(&Caller::server(self.clock.now())).await;
+            match rotated {
+                Ok(Some(key)) => tracing::info!(kid = key.kid, "a new signing key is published"),
+                Ok(None) => {}
+                Err(error) => tracing::warn!(%error, "cannot rotate the signing key"),
+            }
+        }
     }
 
     async fn reseal(&self, rows: &[SigningKeyRow]) -> Result<()> {
@@ -117,4 +168,11 @@ impl App {
         })
         .await
     }
+}
+
+/// The keys that there are, which nobody else changes until this change ends. What is locked is the
+/// setting that every change of keys reads, and that is always there.
+async fn lock(tx: &mut Tx<'_>) -> Result<Vec<SigningKeyRow>> {
+    setting::lock(tx, setting::LONGEST_ACCESS_TTL).await?;
+    Ok(signing_key::list_in(tx).await?)
 }

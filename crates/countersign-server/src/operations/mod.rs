@@ -19,6 +19,7 @@ pub mod record;
 pub mod refresh;
 pub mod register;
 pub mod roles;
+pub mod seals;
 pub mod sessions;
 pub mod throttle;
 pub mod tokens;
@@ -52,6 +53,11 @@ impl Caller {
     /// A command of the operator's.
     pub fn command(now: Time) -> Self {
         Self { now, address: None, agent: None, actor: Some("command".to_owned()), action: None }
+    }
+
+    /// What a server does by itself.
+    pub fn server(now: Time) -> Self {
+        Self { actor: Some("server".to_owned()), ..Self::command(now) }
     }
 
     /// The address that takes a share of the hash lane.

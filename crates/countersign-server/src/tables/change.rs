@@ -34,7 +34,6 @@ sql! {
     SINCE = "SELECT seq, floor, kind, subject, until FROM changes WHERE node = ? AND seq >= ? ORDER BY seq";
     LAST_FLOOR = "SELECT floor FROM changes WHERE node = ? ORDER BY seq DESC LIMIT 1";
     INSERT = "INSERT INTO changes (node, seq, floor, kind, subject, until) VALUES (?, ?, ?, ?, ?, ?)";
-    PURGE = "DELETE FROM changes WHERE until < ?";
 }
 
 /// The node's changes from `floor` on.
@@ -52,9 +51,4 @@ pub async fn last_floor(db: &Db, node: &str) -> Result<i64, DbError> {
 pub async fn insert(tx: &mut Tx<'_>, node: &str, row: &ChangeRow) -> Result<(), DbError> {
     let ChangeRow { seq, floor, kind, subject, until } = row;
     tx.execute(INSERT, &params![node, *seq, *floor, kind, subject, *until]).await.map(drop)
-}
-
-/// Removes those that stopped to matter before `before`.
-pub async fn purge(tx: &mut Tx<'_>, before: Time) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![before]).await
 }

@@ -34,7 +34,6 @@ sql! {
     NOTE = "UPDATE failures SET noted_at = ?, unnoted = 0 WHERE subject = ?";
     RESTART = "UPDATE failures SET failures = 0 WHERE subject = ? AND last_at < ?";
     DELETE = "DELETE FROM failures WHERE subject = ?";
-    PURGE = "DELETE FROM failures WHERE last_at < ? AND failures < ?";
 }
 
 /// The count of this account or address, if it has failed lately.
@@ -76,9 +75,4 @@ pub async fn count(
 /// Forgets the failures of this account; false where there were none.
 pub async fn delete(tx: &mut Tx<'_>, subject: &str) -> Result<bool, DbError> {
     Ok(tx.execute(DELETE, &params![subject]).await? == 1)
-}
-
-/// Forgets those whose last failure was before `before` and who have fewer than `locked`.
-pub async fn purge(tx: &mut Tx<'_>, before: Time, locked: i64) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![before, locked]).await
 }

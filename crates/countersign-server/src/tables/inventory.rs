@@ -93,10 +93,12 @@ macro_rules! table {
 /// refers to it.
 ///
 /// `nodes` and `changes` stay where they are: they are how running servers hear of each other, and
-/// whoever starts reads what changes tell from the tables themselves.
+/// whoever starts reads what changes tell from the tables themselves. `leases` stay with the servers
+/// that hold them.
 pub const TABLES: &[Table] = &[
     table!(stays, "nodes", ["id"], ["started_at", "seen_at", "ended_at"]),
     table!(stays, "changes", ["node", "seq"], ["floor", "kind", "subject", "until"]),
+    table!(stays, "leases", ["name"], ["holder", "until"]),
     table!(
         moves,
         "users",
@@ -150,9 +152,11 @@ pub const TABLES: &[Table] = &[
             "actor",
             "address",
             "agent",
-            "occurrences"
+            "occurrences",
+            "seal"
         ]
     ),
+    table!(moves, "event_seals", ["number"], ["at", "events", "marks", "hash"]),
     table!(
         moves,
         "signing_keys",

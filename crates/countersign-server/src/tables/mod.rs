@@ -5,13 +5,16 @@ pub mod bulk;
 pub mod change;
 pub mod counter;
 pub mod event;
+pub mod event_seal;
 pub mod failure;
 pub mod identifier;
 pub mod import;
 pub mod inventory;
+pub mod lease;
 pub mod node;
 pub mod outbox;
 pub mod password;
+pub mod purge;
 pub mod revocation;
 pub mod session;
 pub mod setting;
@@ -29,9 +32,11 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("change", change::STATEMENTS),
         ("counter", counter::STATEMENTS),
         ("event", event::STATEMENTS),
+        ("event_seal", event_seal::STATEMENTS),
         ("failure", failure::STATEMENTS),
         ("identifier", identifier::STATEMENTS),
         ("import", import::STATEMENTS),
+        ("lease", lease::STATEMENTS),
         ("node", node::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("password", password::STATEMENTS),
@@ -44,4 +49,5 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
     .into_iter()
     .flat_map(|(table, statements)| statements.iter().map(move |(name, sql)| (table, *name, *sql)))
     .chain(inventory::TABLES.iter().flat_map(inventory::Table::statements))
+    .chain(purge::statements())
 }

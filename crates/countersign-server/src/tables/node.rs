@@ -25,7 +25,6 @@ sql! {
     INSERT = "INSERT INTO nodes (id, started_at, seen_at) VALUES (?, ?, ?)";
     SEEN = "UPDATE nodes SET seen_at = ? WHERE id = ?";
     END = "UPDATE nodes SET ended_at = ?, seen_at = ? WHERE id = ?";
-    PURGE = "DELETE FROM nodes WHERE seen_at < ?";
 }
 
 /// All that are known.
@@ -46,9 +45,4 @@ pub async fn seen(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<bool, DbError>
 /// Says that it will write no more.
 pub async fn end(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<(), DbError> {
     tx.execute(END, &params![now, now, id]).await.map(drop)
-}
-
-/// Forgets those that nobody has heard of since `before`.
-pub async fn purge(tx: &mut Tx<'_>, before: Time) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![before]).await
 }

@@ -60,7 +60,6 @@ sql! {
     CLAIM_IT = "UPDATE outbox SET due_at = ?, unsure = unsure + 1 WHERE channel = ? AND user_id = ? AND version = ? AND unsure = ? AND due_at = ?";
     DELETE = "DELETE FROM outbox WHERE channel = ? AND user_id = ? AND version = ? AND due_at = ?";
     NEXT = "UPDATE outbox SET due_at = ?, unsure = ? WHERE channel = ? AND user_id = ? AND due_at = ?";
-    PURGE = "DELETE FROM outbox WHERE due_at < ?";
 }
 
 /// At most `limit` of the channel's entries that may be tried at `now`, the oldest first.
@@ -127,9 +126,4 @@ async fn next(
     let values = params![due, unsure, channel, user_id, *due_at];
     let is_mine = tx.execute(NEXT, &values).await? == 1;
     Ok(if is_mine { Settled::Done } else { Settled::Lost })
-}
-
-/// Removes what has been due since before `before`: its tokens are over.
-pub async fn purge(tx: &mut Tx<'_>, before: Time) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![before]).await
 }

@@ -101,7 +101,6 @@ sql! {
     FIND = "SELECT subject, reason, until FROM revocations WHERE subject = ?";
     PROLONG = "UPDATE revocations SET until = ? WHERE subject = ?";
     INSERT = "INSERT INTO revocations (subject, reason, until) VALUES (?, ?, ?)";
-    PURGE = "DELETE FROM revocations WHERE until < ?";
 }
 
 /// How long revocations are kept after they stopped to matter, for clocks that were moved.
@@ -150,11 +149,6 @@ pub async fn insert(tx: &mut Tx<'_>, revocation: &Revocation) -> Result<(), DbEr
         tx.execute(INSERT, &params![subject, reason.as_str(), *until]).await?;
     }
     Ok(())
-}
-
-/// Removes those that stopped to matter before `before`.
-pub async fn purge(tx: &mut Tx<'_>, before: Time) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![before]).await
 }
 
 #[cfg(test)]

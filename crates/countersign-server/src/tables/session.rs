@@ -97,8 +97,6 @@ sql! {
     SHORTEN = "UPDATE sessions SET idle_expires_at = ? WHERE id = ? AND idle_expires_at > ? AND ended_at IS NULL";
     END = "UPDATE sessions SET ended_at = ?, end_reason = ? WHERE id = ? AND ended_at IS NULL";
     PAGE = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason FROM sessions WHERE id > ? ORDER BY id LIMIT ?";
-    PURGE = "DELETE FROM sessions WHERE expires_at <= ?";
-    OLDEST_EXPIRY = "SELECT expires_at FROM sessions ORDER BY expires_at LIMIT 1";
 }
 
 /// The session with this id, live or over.
@@ -184,14 +182,4 @@ pub async fn shorten(tx: &mut Tx<'_>, id: &str, at: Time) -> Result<(), DbError>
 /// Ends one; false where it had ended.
 pub async fn end(tx: &mut Tx<'_>, id: &str, reason: EndReason, now: Time) -> Result<bool, DbError> {
     Ok(tx.execute(END, &params![now, reason.as_str(), id]).await? == 1)
-}
-
-/// Removes those that expired by `until`.
-pub async fn purge(tx: &mut Tx<'_>, until: Time) -> Result<u64, DbError> {
-    tx.execute(PURGE, &params![until]).await
-}
-
-/// When the session that expired first, or will, does.
-pub async fn oldest_expiry(db: &Db) -> Result<Option<Time>, DbError> {
-    db.find(OLDEST_EXPIRY, &[]).await
 }

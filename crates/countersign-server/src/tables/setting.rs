@@ -8,6 +8,10 @@ pub const MASTER_CHECK: &str = "master_secret_check";
 pub const LONGEST_ACCESS_TTL: &str = "longest_access_ttl";
 /// How far a move into this database is; there while it is not finished.
 pub const MOVE: &str = "move";
+/// The key of the events' seals, sealed with the master secret.
+pub const SEAL_KEY: &str = "event_seal_key";
+/// Where the events' seals begin, those before having been purged.
+pub const SEAL_ANCHOR: &str = "event_seal_anchor";
 
 sql! {
     FIND = "SELECT value FROM settings WHERE name = ?";

@@ -69,6 +69,11 @@ impl SigningKeyRow {
             .max_by_key(|row| (row.activates_at, &row.kid))
     }
 
+    /// The key that signs last of all, as far as is known at `now`.
+    pub fn newest(rows: &[Self], now: Time) -> Option<&Self> {
+        rows.iter().filter(|row| row.stays(now)).max_by_key(|row| (row.activates_at, &row.kid))
+    }
+
     /// Where this key of `rows` is in its life.
     pub fn state(&self, rows: &[Self], now: Time) -> State {
         if self.revoked_at.is_some() {

@@ -36,10 +36,11 @@ const PUBLIC: [&str; 17] = [
 ];
 /// The routes that ask themselves: they take a token that is no longer good, have to read what proves
 /// who sent the request, answer for the request of somebody else, or want an API key.
-const ASK_THEMSELVES: [&str; 5] = [
+const ASK_THEMSELVES: [&str; 6] = [
     "POST /v1/logout",
     "POST /code-envelope/logout",
     "GET /forward-auth",
+    "GET /v1/revocations",
     "POST /v1/introspect",
     "POST /v1/revoke",
 ];

@@ -123,7 +123,7 @@ impl Flask {
         self.with_header(Method::POST, "/passport/logout", &format!("JWT {token}")).await
     }
 
-    /// The lines of the audit file that are actions, without those of events.
+    /// The lines of the audit file that are actions, without those of events and seals.
     async fn actions(&self) -> Vec<Value> {
         let events = self.app.db.find(COUNT_EVENTS, &[]).await.expect("the database answers");
         let events = usize::try_from(events.unwrap_or(0_i64)).expect("a count");
@@ -132,6 +132,7 @@ impl Flask {
             let text = std::fs::read_to_string(&file).expect("the audit file is there");
             let whole = text.rsplit_once('\n').map_or("", |(whole, _)| whole);
             let lines = whole.lines().map(|line| serde_json::from_str(line).expect("JSON"));
+            let lines = lines.filter(|line: &Value| line["seal"].is_null());
             let (actions, of_events): (Vec<Value>, Vec<Value>) =
                 lines.partition(|line: &Value| line["url"].is_string());
             // The file is written behind the answers, and in order.

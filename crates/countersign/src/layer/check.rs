@@ -7,6 +7,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use super::Denial;
+use crate::error::VerifyError;
+#[cfg(feature = "remote")]
+use crate::remote::{Unverified, verify_after_look};
 use crate::revocations::{Judged, Revocations, Standing};
 use crate::verifier::{Verified, Verifier};
 
@@ -98,8 +101,9 @@ impl fmt::Debug for Checked {
     }
 }
 
-/// The check of [`Guard::builder`](super::Guard::builder): verifies, then asks about revocation. An
-/// application's own check can begin or end with it.
+/// The check of [`Guard::builder`](super::Guard::builder): verifies, then asks about revocation. A key
+/// that is not known is looked for once, where the keys come from elsewhere. An application's own
+/// check can begin or end with it.
 ///
 /// ```
 /// use countersign::layer::{Check, Checking, VerifyAndAsk};
@@ -140,15 +144,41 @@ impl fmt::Debug for VerifyAndAsk {
 
 impl Check for VerifyAndAsk {
     fn check(&self, token: &str, now: i64) -> Checking {
-        let verified = match self.verifier.verify(token, now) {
-            Ok(verified) => verified,
-            Err(error) => return Checking::Done(Err(error.into())),
+        match self.verifier.verify(token, now) {
+            Ok(verified) => ask(&self.revocations, verified),
+            Err(error) => self.look_for_key((token, now), error),
+        }
+    }
+}
+
+impl VerifyAndAsk {
+    #[cfg(feature = "remote")]
+    fn look_for_key(&self, (token, now): (&str, i64), error: VerifyError) -> Checking {
+        let Some(again) = verify_after_look(&self.verifier, (token, now), &error) else {
+            return Checking::Done(Err(error.into()));
         };
-        match self.revocations.judge(&verified) {
-            Judged::Now(standing) => Checking::Done(Ok(settle(verified, standing))),
-            Judged::Later(standing) => {
-                Checking::Pending(Box::pin(async move { Ok(settle(verified, standing.await)) }))
+        let revocations = self.revocations.clone();
+        Checking::Pending(Box::pin(async move {
+            match again.await {
+                Ok(verified) => ask(&revocations, verified).end().await,
+                Err(Unverified::Refused(error)) => Err(error.into()),
+                Err(Unverified::OutOfTouch) => Err(Denial::OutOfTouch),
             }
+        }))
+    }
+
+    #[cfg(not(feature = "remote"))]
+    #[expect(clippy::unused_self, reason = "the keys come from nowhere else")]
+    fn look_for_key(&self, _: (&str, i64), error: VerifyError) -> Checking {
+        Checking::Done(Err(error.into()))
+    }
+}
+
+fn ask(revocations: &Revocations, verified: Arc<Verified>) -> Checking {
+    match revocations.judge(&verified) {
+        Judged::Now(standing) => Checking::Done(Ok(settle(verified, standing))),
+        Judged::Later(standing) => {
+            Checking::Pending(Box::pin(async move { Ok(settle(verified, standing.await)) }))
         }
     }
 }

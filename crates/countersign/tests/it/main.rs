@@ -2,6 +2,7 @@
 
 mod claims;
 mod jose;
+mod jwk_set;
 mod kit;
 mod mutation;
 mod pyjwt_keys;

@@ -10,7 +10,7 @@ use url::Url;
 use super::form::duration::text;
 use super::public_url::is_plain_off_loopback;
 use super::{
-    AuditConfig, Config, CookiesConfig, DatabaseConfig, Origins, PasswordsConfig,
+    AuditConfig, Config, CookiesConfig, DatabaseConfig, KeysConfig, Origins, PasswordsConfig,
     RegistrationConfig, RegistrationMode, SessionsConfig, TokensConfig,
 };
 
@@ -26,6 +26,7 @@ type Check = Result<(), Invalid>;
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
 const DAY: Duration = Duration::from_hours(24);
 /// So long that nobody means longer, and short enough that no sum of times overflows.
 const TEN_YEARS: Duration = Duration::from_hours(10 * 366 * 24);
@@ -42,12 +43,14 @@ pub(super) fn check(config: &Config, known_dialects: &[&str]) -> Check {
         return refuse("redis.url", problem);
     }
     tokens(&config.tokens)?;
+    keys(&config.keys)?;
     sessions(&config.sessions, &config.tokens)?;
     passwords(&config.passwords)?;
     registration(&config.registration)?;
     cross_origin(&config.cors.origins, &config.cookies)?;
     audit(&config.audit)?;
     within("http.max_connections", config.http.max_connections, 1..=1_000_000)?;
+    within("http.max_streams", config.http.max_streams, 1..=1_000_000)?;
     dialects::check(&config.dialects, known_dialects)
 }
 
@@ -110,6 +113,10 @@ fn tokens(tokens: &TokensConfig) -> Check {
     }
     lives("tokens.access_ttl", tokens.access_ttl, SECOND..=DAY)?;
     lives("tokens.leeway", tokens.leeway, Duration::ZERO..=5 * MINUTE)
+}
+
+fn keys(keys: &KeysConfig) -> Check {
+    keys.rotate_every.map_or(Ok(()), |every| lasts("keys.rotate_every", every, HOUR..=TEN_YEARS))
 }
 
 fn sessions(sessions: &SessionsConfig, tokens: &TokensConfig) -> Check {
@@ -186,5 +193,5 @@ fn audit(audit: &AuditConfig) -> Check {
     if audit.file.as_ref().is_some_and(unnamed) {
         return refuse("audit.file", "the name of a file is wanted");
     }
-    Ok(())
+    audit.retention.map_or(Ok(()), |kept| lasts("audit.retention", kept, DAY..=TEN_YEARS))
 }

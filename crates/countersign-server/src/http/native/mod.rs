@@ -12,6 +12,7 @@ pub mod metadata;
 pub mod password;
 pub mod refresh;
 pub mod register;
+pub mod revocations;
 pub mod revoke;
 pub mod sessions;
 pub mod token_form;

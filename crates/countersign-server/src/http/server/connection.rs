@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::gate::Gate;
 use super::watch::{Phase, Watch, Watched};
-use super::{Limits, Server, timed_out};
+use super::{Limits, Server, Stopping, timed_out};
 use crate::http::problem::Problem;
 
 /// What a client may still send after the last answer before it is cut off.
@@ -67,6 +67,7 @@ impl Connection {
             limits: Arc::clone(&server.limits),
             watch: Arc::clone(&watch),
             peer,
+            stopping: Stopping(server.stopping.clone()),
         };
         let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
         let mut http = server.builder.serve_connection(io, gate);

@@ -16,7 +16,7 @@ use tower::Service as _;
 
 use super::body::{Answer, Bounded};
 use super::watch::Watch;
-use super::{Limits, Peer, head};
+use super::{Limits, Peer, Stopping, head};
 
 /// The service of one connection.
 pub(super) struct Gate {
@@ -24,6 +24,7 @@ pub(super) struct Gate {
     pub(super) limits: Arc<Limits>,
     pub(super) watch: Arc<Watch>,
     pub(super) peer: SocketAddr,
+    pub(super) stopping: Stopping,
 }
 
 impl Service<Request<Incoming>> for Gate {
@@ -38,6 +39,7 @@ impl Service<Request<Incoming>> for Gate {
         let (body, finished) = Bounded::new(body, &self.limits);
         let mut request = Request::from_parts(parts, Body::new(body));
         request.extensions_mut().insert(Peer(self.peer));
+        request.extensions_mut().insert(self.stopping.clone());
         let mut router = self.router.clone();
         Box::pin(async move {
             let (mut response, is_refused) = match refusal {

@@ -6,12 +6,15 @@ mod gate;
 mod head;
 mod watch;
 
+use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::FromRequestParts;
+use http::request::Parts;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -33,6 +36,31 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// The address at the other end of the socket, in the extensions of every request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
+
+/// Whether the server was told to stop, in the extensions of every request: for answers that would
+/// go on.
+#[derive(Clone, Debug, Default)]
+pub struct Stopping(CancellationToken);
+
+impl Stopping {
+    /// Whether it was.
+    pub fn is_stopping(&self) -> bool {
+        self.0.is_cancelled()
+    }
+
+    /// Waits until it is.
+    pub async fn stopping(&self) {
+        self.0.cancelled().await;
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Stopping {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(parts.extensions.get().cloned().unwrap_or_default())
+    }
+}
 
 /// What a client may ask for, and how long it may take.
 #[derive(Clone, Debug)]

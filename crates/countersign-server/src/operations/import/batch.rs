@@ -11,7 +11,6 @@ use crate::error::{Error, Result};
 use crate::operations::Caller;
 use crate::tables::bulk::{self, Imported};
 use crate::tables::counter::{self, USER_NUMBER};
-use crate::tables::event::Event;
 use crate::tables::import;
 use crate::tables::user::User;
 
@@ -19,7 +18,7 @@ struct Job {
     imported: Vec<Imported>,
     largest: i64,
     now: crate::clock::Time,
-    event: Event,
+    entry: ledger::Entry,
 }
 
 impl<W: Watch> Import<'_, W> {
@@ -62,8 +61,8 @@ impl<W: Watch> Import<'_, W> {
             });
             imported.push(self.imported(app, caller, draft, number)?);
         }
-        let event = self.ledger.entry(app, caller);
-        Ok(Job { imported, largest, now: caller.now, event })
+        let entry = self.ledger.entry(app, caller);
+        Ok(Job { imported, largest, now: caller.now, entry })
     }
 
     fn imported(
@@ -102,11 +101,11 @@ impl<W: Watch> Import<'_, W> {
 }
 
 async fn insert(tx: &mut Tx<'_>, job: std::sync::Arc<Job>) -> Result<()> {
-    let Job { imported, largest, now, event } = &*job;
+    let Job { imported, largest, now, entry } = &*job;
     bulk::insert(tx, imported, *now).await?;
     counter::raise(tx, USER_NUMBER, *largest).await?;
     let more = i64::try_from(imported.len()).unwrap_or(i64::MAX);
-    Ok(ledger::add(tx, event, more).await?)
+    Ok(ledger::add(tx, entry, more).await?)
 }
 
 async fn raise_counter(app: &App, largest: i64) -> Result<()> {

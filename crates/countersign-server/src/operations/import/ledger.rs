@@ -1,9 +1,13 @@
 //! The one event of an import, whose count grows with every change that the import makes.
 
+use futures::FutureExt as _;
+
 use super::super::record::Record;
 use super::Target;
 use crate::app::App;
+use crate::clock::Time;
 use crate::db::{DbError, Tx};
+use crate::error::Result;
 use crate::operations::Caller;
 use crate::tables::event::{self, Event};
 
@@ -21,9 +25,10 @@ impl Ledger {
     }
 
     /// The event to [`add`] to, as it is before `more` is added.
-    pub(super) fn entry(&mut self, app: &App, caller: &Caller) -> Event {
+    pub(super) fn entry(&mut self, app: &App, caller: &Caller) -> Entry {
         let record = Record::of(self.kind).because(self.reason).times(0);
-        self.event.get_or_insert_with(|| app.event(caller, &record)).clone()
+        let event = self.event.get_or_insert_with(|| app.event(caller, &record)).clone();
+        Entry { event, now: app.clock.now() }
     }
 
     /// Notes that a change was committed.
@@ -33,18 +38,29 @@ impl Ledger {
         }
     }
 
-    /// Copies the event to the audit file, once nothing is added any more.
-    pub(super) fn close(self, target: &Target<'_>) {
-        if let (Target::Write(app, _), Some(event)) = (target, self.event) {
-            app.audit.write(event);
-        }
+    /// Lets the event be sealed and copies it to the audit file, since nothing is added any more.
+    pub(super) async fn close(self, target: &Target<'_>) -> Result<()> {
+        let (Target::Write(app, _), Some(event)) = (target, self.event) else { return Ok(()) };
+        app.write("import_close", event.id.clone(), |tx, _, id| {
+            async move { Ok(event::close(tx, &id).await?) }.boxed()
+        })
+        .await?;
+        app.audit.write(event);
+        Ok(())
     }
 }
 
+/// The event of an import, and the moment at which something is added to it.
+pub(super) struct Entry {
+    event: Event,
+    now: Time,
+}
+
 /// Writes, in the change itself, that so many more were imported.
-pub(super) async fn add(tx: &mut Tx<'_>, event: &Event, more: i64) -> Result<(), DbError> {
-    if event::add(tx, &event.id, more).await? {
+pub(super) async fn add(tx: &mut Tx<'_>, entry: &Entry, more: i64) -> Result<(), DbError> {
+    let Entry { event, now } = entry;
+    if event::add(tx, &event.id, more, *now).await? {
         return Ok(());
     }
-    event::insert(tx, &Event { occurrences: more, ..event.clone() }).await
+    event::insert_open(tx, &Event { occurrences: more, ..event.clone() }, *now).await
 }

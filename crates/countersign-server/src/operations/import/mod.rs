@@ -136,7 +136,7 @@ pub async fn import_users(
             break;
         }
     }
-    import.ledger.close(&target);
+    import.ledger.close(&target).await?;
     Ok(import.counts)
 }
 

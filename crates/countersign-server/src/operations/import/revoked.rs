@@ -17,7 +17,6 @@ use crate::clock::Time;
 use crate::error::Result;
 use crate::operations::legacy::token_id;
 use crate::tables::bulk;
-use crate::tables::event::Event;
 use crate::tables::revocation::{Revocation, Subject};
 
 /// Tokens are written by more than one encoder.
@@ -89,7 +88,7 @@ pub async fn import_revoked(
         write(target, revocations, &mut ledger, &mut counts).await?;
         watch.progress(read, &counts);
     }
-    ledger.close(&target);
+    ledger.close(&target).await?;
     Ok(counts)
 }
 
@@ -179,7 +178,7 @@ async fn write(
     if let Target::Write(app, caller) = target
         && new > 0
     {
-        let job: (Vec<Found>, Event) = (revocations, ledger.entry(app, caller));
+        let job: (Vec<Found>, ledger::Entry) = (revocations, ledger.entry(app, caller));
         app.write("import_revoked", job, |tx, app, job| {
             async move {
                 let (revocations, event) = &*job;

@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::digest::{SHA256, digest};
 
 use super::PAGE;
 use crate::db::{Db, DbError, Value};
@@ -65,22 +65,9 @@ impl Sum {
     }
 
     fn add(&mut self, row: &[Value]) {
-        let mut context = Context::new(&SHA256);
-        for value in row {
-            match value {
-                Value::Null => context.update(&[0]),
-                Value::Int(number) => {
-                    context.update(&[1]);
-                    context.update(&number.to_be_bytes());
-                }
-                Value::Text(text) => {
-                    context.update(&[2]);
-                    context.update(&(text.len() as u64).to_be_bytes());
-                    context.update(text.as_bytes());
-                }
-            }
-        }
-        let digest = context.finish();
+        let mut bytes = Vec::new();
+        row.iter().for_each(|value| value.encode(&mut bytes));
+        let digest = digest(&SHA256, &bytes);
         for (lane, bytes) in self.lanes.iter_mut().zip(digest.as_ref().chunks_exact(8)) {
             let bytes = bytes.iter().fold(0, |lane, byte| lane << 8 | u64::from(*byte));
             *lane = lane.wrapping_add(bytes);

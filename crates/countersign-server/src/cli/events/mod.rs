@@ -1,6 +1,9 @@
 //! `countersign events`
 
-use clap::Args;
+mod export;
+mod verify;
+
+use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::output::{or_none, table};
@@ -10,7 +13,16 @@ use crate::error::Error;
 use crate::tables::event::{self, Event};
 
 #[derive(Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(super) struct Events {
+    #[command(flatten)]
+    list: List,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Args)]
+struct List {
     /// About this user only: an identifier, an id or a number; of a deleted user the id.
     #[arg(long)]
     user: Option<String>,
@@ -19,8 +31,26 @@ pub(super) struct Events {
     limit: i64,
 }
 
+#[derive(Subcommand)]
+enum Command {
+    /// Find out whether events were changed, removed or added since they were sealed.
+    Verify(verify::Verify),
+    /// Write events as JSON Lines, the oldest first.
+    Export(export::Export),
+}
+
 impl Events {
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        match self.command {
+            None => self.list.run(settings).await,
+            Some(Command::Verify(verify)) => verify.run(settings).await,
+            Some(Command::Export(export)) => export.run(settings).await,
+        }
+    }
+}
+
+impl List {
+    async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let events = settings.with_app(async |app, _| self.find(app).await).await?;
         settings.print(&json!({ "events": events }), || {
             let header = ["at", "kind", "outcome", "reason", "user", "session", "actor", "address"];

@@ -1,0 +1,5 @@
+CREATE TABLE leases (
+    name VARCHAR(64) NOT NULL PRIMARY KEY,
+    holder VARCHAR(36) NOT NULL,
+    until BIGINT NOT NULL
+)

@@ -1,0 +1,7 @@
+CREATE TABLE event_seals (
+    number BIGINT NOT NULL PRIMARY KEY,
+    at BIGINT NOT NULL,
+    events BIGINT NOT NULL,
+    marks VARCHAR(2000) NOT NULL,
+    hash VARCHAR(64) NOT NULL
+)
