@@ -148,10 +148,7 @@ impl App {
         };
         let (refresh, csrf) = (derive("refresh"), derive("csrf"));
         let redis = redis(&config, &master, (command, &mut notices)).await?;
-        let audit = match config.audit_file() {
-            Some(path) => Audit::open(&path).map_err(StartError::Audit)?,
-            None => Audit::default(),
-        };
+        let audit = audit(&config)?;
         let block = if command { 1 } else { 100 };
         let verifier = verifier(&config, &keys);
         let app = Self(Arc::new(Parts {
@@ -312,6 +309,15 @@ fn verifier(config: &Config, keys: &Keys) -> Verifier {
         .audience(config.audience())
         .leeway(config.tokens.leeway)
         .remember(REMEMBERED_TOKENS)
+}
+
+fn audit(config: &Config) -> Result<Audit, StartError> {
+    let file = config.audit_file();
+    Ok(file
+        .map(|path| Audit::open(&path))
+        .transpose()
+        .map_err(StartError::Audit)?
+        .unwrap_or_default())
 }
 
 fn lane_options(config: &Config, command: bool) -> LaneOptions {

@@ -129,9 +129,10 @@ fn check_files(found: &mut Findings, config: &Config) {
     for (key, path) in files {
         let Some(path) = path else { continue };
         let Some(mode) = mode(&path) else { continue };
-        if mode & 0o077 == 0 {
+        let [others, all_but_owner] = [0o007, 0o077].map(|class| mode & class);
+        if all_but_owner == 0 {
             found.fine("files", format!("{key}: {} is for its owner alone", path.display()));
-        } else if mode & 0o007 == 0 {
+        } else if others == 0 {
             found.fine("files", format!("{key}: {} is for its owner and group", path.display()));
         } else {
             let (path, advice) = (path.display(), "chmod 0600 it");

@@ -1,4 +1,4 @@
-//! What this process counts and measures, in the text format of OpenMetrics, which Prometheus reads.
+//! What this process counts and measures, in the text format of `OpenMetrics`, which Prometheus reads.
 //!
 //! What happens seldom enough is counted as it happens; what others count anyway, such as the
 //! database's door, is read when somebody asks.
@@ -97,7 +97,7 @@ impl Metrics {
 }
 
 impl App {
-    /// All that is counted and measured, as OpenMetrics text.
+    /// All that is counted and measured, as `OpenMetrics` text.
     ///
     /// # Errors
     /// None that is known of: the text is written to memory.

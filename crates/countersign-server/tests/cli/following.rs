@@ -81,9 +81,7 @@ fn followed_now(feed: &RevocationFeed) -> Option<()> {
     (feed.age()? < STALENESS && feed.fault().is_none()).then_some(())
 }
 
-fn logged_out() -> Option<Denial> {
-    Some(Denial::Ended(EndReason::Logout))
-}
+const LOGGED_OUT: Option<Denial> = Some(Denial::Ended(EndReason::Logout));
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_logged_out_token_is_refused_within_a_second_by_push() {
@@ -93,7 +91,7 @@ async fn a_logged_out_token_is_refused_within_a_second_by_push() {
         let session = following.server.register(&format!("user-{number}")).await;
         assert_eq!(following.denial(&session).await, None);
         following.server.log_out(&session).await;
-        times.push(following.becomes(&session, logged_out()).await);
+        times.push(following.becomes(&session, LOGGED_OUT).await);
     }
     times.sort();
     println!(
@@ -113,13 +111,13 @@ async fn a_server_that_was_away_is_followed_again_and_nothing_is_missed() {
         following.server.register(after).await,
     );
     following.server.log_out(&before).await;
-    following.becomes(&before, logged_out()).await;
+    following.becomes(&before, LOGGED_OUT).await;
 
     following.server.terminate();
     until(async || following.server.request(Method::GET, "/healthz").send().await.err()).await;
     let waited = following.becomes(&after, Some(Denial::OutOfTouch)).await;
     assert!(waited < STALENESS + SECOND, "{waited:?}");
-    assert_eq!(following.denial(&before).await, logged_out(), "what is known is known");
+    assert_eq!(following.denial(&before).await, LOGGED_OUT, "what is known is known");
     // While nobody follows, a command ends a session.
     let ended = following.place.json(&["session", "end", &during.id]);
     assert_eq!(ended["changed"], true);
@@ -128,7 +126,7 @@ async fn a_server_that_was_away_is_followed_again_and_nothing_is_missed() {
     following.becomes(&after, None).await;
     assert_eq!(following.denial(&during).await, Some(Denial::Ended(EndReason::Admin)));
     following.server.log_out(&after).await;
-    let waited = following.becomes(&after, logged_out()).await;
+    let waited = following.becomes(&after, LOGGED_OUT).await;
     assert!(waited < SECOND, "{waited:?}");
 }
 

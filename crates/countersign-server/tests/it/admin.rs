@@ -230,13 +230,13 @@ on_each_database! {
 
     async fn a_user_is_made_with_a_password_or_without(server: TestApp) {
         let admin = admin(&server, "root").await;
-        let make = async |body: Value| {
+        let create = async |body: Value| {
             server.send(Method::POST, "/v1/admin/users", &admin.access, body).await
         };
         let body = json!({
             "email": "alice@example.org", "password": PASSWORD, "name": "Alice", "roles": ["editor"]
         });
-        let made = make(body).await;
+        let made = create(body).await;
         assert_eq!(made.status, 201, "{made:?}");
         let alice = made.json();
         assert_eq!(alice["roles"], json!(["editor"]));
@@ -246,7 +246,7 @@ on_each_database! {
         let made = made.iter().find(|event| event.kind == "user_created").expect("an event");
         assert_eq!(made.actor.as_deref(), Some(&*admin.user_id));
 
-        let bob = make(json!({ "email": "bob@example.org" })).await.json();
+        let bob = create(json!({ "email": "bob@example.org" })).await.json();
         assert_eq!(bob["has_password"], false);
         let refused = server.log_in_answer("bob", PASSWORD).await;
         assert_eq!(refused.code(), (401, "invalid_credentials".into()));
@@ -259,7 +259,7 @@ on_each_database! {
             (json!({ "email": "c@example.org", "must_change_password": true }), 400, "invalid_field"),
             (json!({ "email": "c@example.org", "id": NOBODY }), 400, "unknown_field"),
         ] {
-            let refused = make(body.clone()).await;
+            let refused = create(body.clone()).await;
             assert_eq!(refused.code(), (status, code.into()), "{body}");
         }
     }
@@ -375,10 +375,10 @@ on_each_database! {
 
     async fn api_keys_are_made_shown_once_and_revoked(server: TestApp) {
         let admin = admin(&server, "root").await;
-        let make = async |body: Value| {
+        let create = async |body: Value| {
             server.send(Method::POST, "/v1/admin/apikeys", &admin.access, body).await
         };
-        let made = make(json!({ "name": "shop", "rights": ["introspect"], "expires_in": 60 })).await;
+        let made = create(json!({ "name": "shop", "rights": ["introspect"], "expires_in": 60 })).await;
         assert_eq!(made.status, 201, "{made:?}");
         let made = made.json();
         let (id, key) = (made["id"].as_str().expect("an id"), made["key"].as_str().expect("a key"));
@@ -390,7 +390,7 @@ on_each_database! {
             (json!({ "name": "", "rights": ["revoke"] }), "name"),
             (json!({ "name": "x", "rights": ["revoke"], "expires_in": 0 }), "expires_at"),
         ] {
-            let refused = make(body.clone()).await;
+            let refused = create(body.clone()).await;
             assert_eq!(refused.code(), (400, "invalid_field".into()), "{body}");
             assert_eq!(refused.json()["field"], field, "{body}");
         }

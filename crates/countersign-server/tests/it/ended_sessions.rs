@@ -138,7 +138,7 @@ on_each_database! {
 
     async fn an_expiry_is_told_before_anybody_noticed_it(server: TestApp) {
         let left = server.register("alice").await;
-        server.advance(30 * DAY - Duration::from_secs(1)).await;
+        server.advance((30 * DAY).saturating_sub(Duration::from_secs(1))).await;
         let early = server.log_in("alice").await;
         assert_eq!(ended(&server, &early).await, Vec::<Value>::new());
         server.advance(Duration::from_secs(1)).await;
@@ -161,7 +161,7 @@ on_each_database! {
             server.advance(11 * DAY).await;
             kept = server.refresh(&kept).await;
         }
-        server.advance(2 * DAY - Duration::from_millis(1)).await;
+        server.advance((2 * DAY).saturating_sub(Duration::from_millis(1))).await;
         let (now, beside) = (server.app.clock.now(), server.beside().await);
         server.app.purge(now).await.expect("the database answers");
         assert_eq!(event_reasons(&server, &left.user_id, None).await, Vec::<String>::new());

@@ -87,7 +87,7 @@ fn is_refused(answer: &Answer) -> bool {
 }
 
 /// The request with something where each guard looks, none of which is a token.
-fn with_garbage(request: RequestBuilder) -> Vec<RequestBuilder> {
+fn with_garbage(request: &RequestBuilder) -> Vec<RequestBuilder> {
     let with =
         |name: &str, value: &str| request.try_clone().expect("it has no body").header(name, value);
     vec![
@@ -115,7 +115,7 @@ async fn every_route_is_public_on_purpose_or_refuses_who_has_no_good_token() {
         methods.extend((method == Method::GET).then_some(Method::HEAD));
         for method in methods {
             let request = || server.request(method.clone(), &path);
-            let mut requests = with_garbage(request());
+            let mut requests = with_garbage(&request());
             requests.push(request());
             for request in requests {
                 let answer = Answer::of(request).await;

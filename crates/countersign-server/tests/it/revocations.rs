@@ -98,7 +98,7 @@ impl Stream {
                     value.unwrap_or_default().to_owned()
                 };
                 let event = Event { kind: field("event"), id: field("id"), data: field("data") };
-                self.text = rest.to_owned();
+                self.text = String::from(rest);
                 return Some(event);
             }
             let part =

@@ -101,11 +101,11 @@ async fn published(node: &TestApp) -> Vec<String> {
 async fn keys_follow_one_another(nodes: Nodes) {
     nodes.server.register("alice").await;
     let first = nodes.signed_by().await;
-    nodes.at(MONTH - AHEAD - SECOND).await;
+    nodes.at(MONTH.saturating_sub(AHEAD + SECOND)).await;
     nodes.look().await;
     assert_eq!(nodes.accepted().await, [&*first], "it is not time");
 
-    nodes.at(MONTH - AHEAD).await;
+    nodes.at(MONTH.saturating_sub(AHEAD)).await;
     nodes.look().await;
     let keys = nodes.keys().await;
     let second = keys[1].kid.clone();
@@ -113,7 +113,7 @@ async fn keys_follow_one_another(nodes: Nodes) {
     assert_eq!(keys[1].activates_at, START.plus(MONTH));
     assert_eq!(nodes.accepted().await, [&*first, &*second], "published before it signs");
     assert_eq!(nodes.signed_by().await, first);
-    nodes.at(MONTH - SECOND).await;
+    nodes.at(MONTH.saturating_sub(SECOND)).await;
     nodes.look().await;
     assert_eq!(nodes.signed_by().await, first);
     let last = nodes.server.log_in("alice").await;
@@ -127,10 +127,10 @@ async fn keys_follow_one_another(nodes: Nodes) {
     nodes.at(MONTH + 15 * MINUTE + 30 * SECOND).await;
     assert_eq!(nodes.accepted().await, [&*second], "withdrawn with its last token");
 
-    nodes.at(2 * MONTH - AHEAD - SECOND).await;
+    nodes.at((2 * MONTH).saturating_sub(AHEAD + SECOND)).await;
     nodes.look().await;
     assert_eq!(nodes.keys().await.len(), 2);
-    nodes.at(2 * MONTH - AHEAD).await;
+    nodes.at((2 * MONTH).saturating_sub(AHEAD)).await;
     nodes.look().await;
     let third = nodes.keys().await[2].kid.clone();
     nodes.at(2 * MONTH).await;

@@ -10,8 +10,8 @@ use super::{Absence, Ambiguity, Denial, FlaskVersion};
 /// A header in which a token may be.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    pub(super) header_name: HeaderName,
-    /// As people read it.
+    pub(super) field: HeaderName,
+    /// The field's name as people read it.
     pub(super) name: Arc<str>,
     pub(super) scheme: Option<Arc<str>>,
     pub(super) reading: Reading,
@@ -35,7 +35,7 @@ impl Header {
     }
 
     pub(super) fn look<'a>(&self, headers: &'a HeaderMap) -> Place<'a> {
-        let values = || headers.get_all(&self.header_name).iter().map(HeaderValue::as_bytes);
+        let values = || headers.get_all(&self.field).iter().map(HeaderValue::as_bytes);
         match (self.reading, &self.scheme) {
             (Reading::Flask(_), _) if values().all(<[u8]>::is_empty) => Ok(Err(self.absent())),
             (Reading::Flask(FlaskVersion::V4), Some(scheme)) => {

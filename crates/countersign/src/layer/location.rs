@@ -131,12 +131,12 @@ impl Source {
 
 fn header(name: &str, scheme: Option<String>, reading: Reading) -> Result<Source, ConfigError> {
     let unusable = || ConfigError::HeaderName(name.to_owned());
-    let header_name = HeaderName::try_from(name).map_err(|_| unusable())?;
+    let field = HeaderName::try_from(name).map_err(|_| unusable())?;
     if let Some(scheme) = scheme.as_ref().filter(|scheme| !is_token(scheme)) {
         return Err(ConfigError::HeaderName(scheme.clone()));
     }
     let (name, scheme) = (name_as_written(name), scheme.map(Arc::from));
-    Ok(Source::Header(Header { header_name, name, scheme, reading }))
+    Ok(Source::Header(Header { field, name, scheme, reading }))
 }
 
 /// `Authorization` rather than `authorization`, as people read it.

@@ -115,13 +115,13 @@ async fn a_heartbeat_that_was_long_on_its_way_says_nothing_of_now() {
     assert!(server.see(|state| state.streams.len()) > stands_still);
 }
 
-#[tokio::test]
-async fn a_snapshot_that_is_not_as_it_was_signed_counts_for_nothing() {
+/// What is wrong with a snapshot, the snapshot, and what the follower says of it.
+fn wrong_snapshots() -> Vec<(&'static str, String, FetchError)> {
     let (one, other) = (format!("{}\n", line("s1")), format!("{}\n", line("s2")));
     let both = format!("{one}{other}");
     let signature = |body: String| body.lines().last().unwrap().to_owned() + "\n";
     let expired = json!({ "iat": 1_700_000_000, "exp": 1_700_000_300 });
-    for (name, body, fault) in [
+    vec![
         (
             "a line left out",
             format!("{one}{}", signature(signed(&both, &json!({})))),
@@ -170,7 +170,12 @@ async fn a_snapshot_that_is_not_as_it_was_signed_counts_for_nothing() {
             signed(&both.repeat(1_000), &json!({})),
             FetchError::TooLarge { limit: 65_536 },
         ),
-    ] {
+    ]
+}
+
+#[tokio::test]
+async fn a_snapshot_that_is_not_as_it_was_signed_counts_for_nothing() {
+    for (name, body, fault) in wrong_snapshots() {
         let server = FeedServer::start().await;
         server.set(|state| state.body = Some(body));
         let followed = Followed::of(server.builder().max_bytes(65_536));

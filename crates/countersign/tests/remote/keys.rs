@@ -15,6 +15,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::issuer::{FLOOR, Issuer, Parts, jwk_set, token, with_header};
 
+/// What a server answers with.
+type Answer = Box<dyn Fn() -> Response + Send + Sync>;
+
 #[tokio::test]
 async fn a_token_is_good_with_the_keys_that_the_issuer_publishes() {
     let issuer = Issuer::publishing(&["k1", "k2"]).await;
@@ -105,7 +108,7 @@ async fn the_last_good_set_is_kept_whatever_the_issuer_answers() {
     with_private["keys"][0]["d"] = json!("AAAA");
     let big = format!("{{\"pad\":\"{}\",{}", "x".repeat(2_000), &jwk_set(&["k2"])[1..]);
     let twice = format!("{{\"keys\":[],{}", &jwk_set(&["k2"])[1..]);
-    let cases: Vec<(&str, Box<dyn Fn() -> Response + Send + Sync>)> = vec![
+    let cases: Vec<(&str, Answer)> = vec![
         ("an error", Box::new(|| StatusCode::INTERNAL_SERVER_ERROR.into_response())),
         ("nothing there", Box::new(|| StatusCode::NOT_FOUND.into_response())),
         ("no content", Box::new(|| StatusCode::NO_CONTENT.into_response())),

@@ -77,7 +77,7 @@ on_each_database! {
         assert_eq!(other.app.seal_events().await.expect("the database answers"), 0);
         log.app().clock.advance(Duration::from_secs(4));
         assert_eq!(other.app.seal_events().await.expect("the database answers"), 0);
-        log.app().clock.advance(Duration::from_secs(60));
+        log.app().clock.advance(Duration::from_mins(1));
         while verify(log.app()).await.unsealed > 0 {
             other.app.seal_events().await.expect("the database answers");
         }

@@ -83,7 +83,7 @@ on_each_database! {
         let (_, id, seal) = log.filled().await;
         for Column { name, forged, read, write } in of_events() {
             let key = Value::from(&id);
-            let was = rows::<Vec<Value>>(log.app(), read, &[key.clone()]).await.remove(0).remove(0);
+            let was = rows::<Vec<Value>>(log.app(), read, std::slice::from_ref(&key)).await.remove(0).remove(0);
             assert_ne!(was, forged, "{name}");
             alter(log.app(), write, &[forged, key.clone()]).await;
             let changed = Fault::EventChanged { event: id.clone(), seal };
@@ -162,7 +162,7 @@ on_each_database! {
         let (.., seal) = log.filled().await;
         for Column { name, forged, read, write } in of_seals() {
             let key = Value::from(seal);
-            let was = rows::<Vec<Value>>(log.app(), read, &[key.clone()]).await.remove(0).remove(0);
+            let was = rows::<Vec<Value>>(log.app(), read, std::slice::from_ref(&key)).await.remove(0).remove(0);
             alter(log.app(), write, &[forged, key.clone()]).await;
             assert_eq!(log.fault().await.expect(name).seal(), seal, "{name}");
             alter(log.app(), write, &[was, key]).await;

@@ -125,13 +125,12 @@ impl Writer {
         let mut events = String::new();
         let known =
             self.position.and_then(|position| Some((position, news.since(position, BATCH)?)));
-        let mut position = match &known {
-            Some((position, _)) => *position,
-            None => {
-                let last = news.last();
-                let _ = write!(events, "event: reset\nid: {id}.{last}\ndata: snapshot\n\n");
-                last
-            }
+        let mut position = if let Some((position, _)) = &known {
+            *position
+        } else {
+            let last = news.last();
+            let _ = write!(events, "event: reset\nid: {id}.{last}\ndata: snapshot\n\n");
+            last
         };
         for revocation in known.into_iter().flat_map(|(_, news)| news) {
             position += 1;
