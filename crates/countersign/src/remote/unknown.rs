@@ -40,8 +40,7 @@ mod tests {
 
     #[test]
     fn what_was_not_found_is_remembered_for_its_time_and_within_bounds() {
-        let (mut unknown, now, life) =
-            (Unknown::default(), Instant::now(), Duration::from_secs(60));
+        let (mut unknown, now, life) = (Unknown::default(), Instant::now(), Duration::from_mins(1));
         unknown.insert("k1", now, life);
         assert!(unknown.contains("k1", now));
         assert!(!unknown.contains("k2", now));

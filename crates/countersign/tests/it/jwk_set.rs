@@ -1,6 +1,6 @@
 //! JWK sets as files hold them: each key is good, or the error says which is not.
 
-use countersign::{Algorithm, JsonError, JwkSetError, KeyError, KeyRing, SigningKey};
+use countersign::{Algorithm, JsonError, JwkSetError, KeyError, KeyRing, SigningKey, VerifyingKey};
 use serde_json::{Value, json};
 
 use crate::kit::KEYS;
@@ -95,7 +95,7 @@ fn rsa_keys_without_an_algorithm_are_for_the_one_that_is_given() {
     let nameless = changed(&keys[3], &json!({ "alg": null }));
     let set = json!({ "keys": [keys[0], nameless, keys[4]] }).to_string();
     let ring = KeyRing::from_jwk_set_with_rsa_for(Algorithm::Rs256, &set).unwrap();
-    let algorithms: Vec<_> = ring.keys().iter().map(|key| key.algorithm()).collect();
+    let algorithms: Vec<_> = ring.keys().iter().map(VerifyingKey::algorithm).collect();
     assert_eq!(algorithms, [Algorithm::Es256, Algorithm::Rs256, Algorithm::Ps256]);
     assert!(KeyRing::from_jwk_set_with_rsa_for(Algorithm::Es256, &set).is_err());
 }
