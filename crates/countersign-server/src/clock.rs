@@ -1,8 +1,6 @@
-//! The one place that reads the time.
+//! The time. Only the library's clock reads it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
@@ -74,46 +72,39 @@ pub enum Clock {
     /// The machine's wall clock and its monotonic clock.
     System,
     /// Both clocks stand still until [`Clock::advance`].
-    Manual(Arc<AtomicI64>),
+    Manual(countersign::Clock),
 }
 
 impl Clock {
     /// A clock that stands at `now` until it is advanced.
     pub fn manual(now: Time) -> Self {
-        Self::Manual(Arc::new(AtomicI64::new(now.0)))
+        let clock = countersign::Clock::manual(now.seconds());
+        clock.advance(now.since(Time::from_seconds(now.seconds())));
+        Self::Manual(clock)
+    }
+
+    /// The library's, which this one shows.
+    pub fn source(&self) -> countersign::Clock {
+        match self {
+            Self::System => countersign::Clock::system(),
+            Self::Manual(clock) => clock.clone(),
+        }
     }
 
     /// The wall clock.
-    #[expect(clippy::disallowed_methods, reason = "this is the one file that may")]
     pub fn now(&self) -> Time {
-        match self {
-            Self::System => Time(match SystemTime::now().duration_since(UNIX_EPOCH) {
-                Ok(after) => millis(after),
-                Err(before) => -millis(before.duration()),
-            }),
-            Self::Manual(now) => Time(now.load(Ordering::SeqCst)),
-        }
+        Time(self.source().unix_millis())
     }
 
     /// The monotonic clock: time since an arbitrary moment that does not change while the process
     /// runs.
-    #[expect(clippy::disallowed_methods, reason = "this is the one file that may")]
     pub fn monotonic(&self) -> Duration {
-        use std::sync::LazyLock;
-        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
-        match self {
-            Self::System => START.elapsed(),
-            Self::Manual(now) => {
-                Duration::from_millis(u64::try_from(now.load(Ordering::SeqCst)).unwrap_or(0))
-            }
-        }
+        self.source().monotonic()
     }
 
     /// Moves a manual clock; the system's goes by itself.
     pub fn advance(&self, by: Duration) {
-        if let Self::Manual(now) = self {
-            now.fetch_add(millis(by), Ordering::SeqCst);
-        }
+        self.source().advance(by);
     }
 }
 

@@ -122,9 +122,6 @@ impl Uninvited {
 /// Why a token is not good.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum Refusal {
-    /// There is none.
-    #[error("no token")]
-    Missing,
     /// It does not verify.
     #[error("the token does not verify: {0}")]
     Invalid(#[from] VerifyError),

@@ -4,6 +4,7 @@
 //! | a handler takes | and runs for |
 //! |---|---|
 //! | [`Bearer`] | a good token |
+//! | [`Access`] | the same, without a copy of its claims |
 //! | [`Fresh<300>`](Fresh) | a good token whose user proved who they are in the last 300 seconds |
 //! | `Option<Bearer>` | a good token, or none; a bad one is refused |
 //! | [`Lenient`] | everybody; a bad token counts as none |
@@ -126,6 +127,15 @@ impl IntoResponse for Rejection {
     }
 }
 
+impl<S: Sync> FromRequestParts<S> for Access {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Rejection> {
+        let found = grant(parts).await;
+        found.map_err(|denial| reject(parts, denial))
+    }
+}
+
 impl<S: Sync, C: FromClaims> FromRequestParts<S> for Bearer<C> {
     type Rejection = Rejection;
 
@@ -188,12 +198,16 @@ impl<S: Sync, C: FromClaims> FromRequestParts<S> for Outcome<C> {
 
 /// The access that the layer granted; on a public route, where it did not look, the guard decides
 /// now.
-async fn find<C: FromClaims>(parts: &Parts) -> Result<Bearer<C>, Denial> {
+async fn grant(parts: &Parts) -> Result<Access, Denial> {
     let Guarded { guard, access } = parts.extensions.get().ok_or(Denial::Unprotected)?;
-    let access = match access {
-        Some(access) => access.clone(),
-        None => guard.check(parts).await?,
-    };
+    match access {
+        Some(access) => Ok(access.clone()),
+        None => guard.check(parts).await,
+    }
+}
+
+async fn find<C: FromClaims>(parts: &Parts) -> Result<Bearer<C>, Denial> {
+    let access = grant(parts).await?;
     Ok(Bearer { claims: C::from_claims(access.claims())?, access })
 }
 

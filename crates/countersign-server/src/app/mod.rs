@@ -1,5 +1,6 @@
 //! Everything a request or a command needs, put together once at start.
 
+mod cookies;
 mod nudges;
 mod start;
 
@@ -8,7 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
-use countersign::{CsrfTokens, Profile, RefreshTokens, Verifier};
+use countersign::layer::{Cookies, VerifyAndAsk};
+use countersign::{Profile, RefreshTokens, Verifier};
 use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
@@ -75,10 +77,13 @@ pub struct Parts {
     pub shapes: Shapes,
     /// The native access tokens' verifier.
     pub verifier: Verifier,
+    /// Whether native access tokens are good: the verifier, and what this node knows of revocations.
+    pub(crate) access_tokens: VerifyAndAsk,
+    /// Those of cookie mode, if it is on.
+    pub cookies: Option<Cookies>,
     pub(crate) sealing: Sealing,
     pub(crate) master: Arc<MasterSecret>,
     pub(crate) refresh_tokens: RefreshTokens,
-    pub(crate) csrf_tokens: CsrfTokens,
     pub(crate) failure_key: hmac::Key,
     /// What is copied to Redis.
     pub mirrors: Mirrors,
@@ -148,12 +153,13 @@ impl App {
             None => Audit::default(),
         };
         let block = if command { 1 } else { 100 };
+        let verifier = verifier(&config, &keys);
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
-            verifier: verifier(&config, &keys),
+            access_tokens: VerifyAndAsk::new(verifier.clone(), node.standing()),
+            verifier,
+            cookies: cookies::cookies(&config, (&*csrf.0, as_slice(csrf.1.as_ref())))?,
             refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref()))
-                .ok_or(Error::Internal("a derived key of less than 32 bytes"))?,
-            csrf_tokens: CsrfTokens::new(&*csrf.0, as_slice(csrf.1.as_ref()))
                 .ok_or(Error::Internal("a derived key of less than 32 bytes"))?,
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
             mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),

@@ -68,6 +68,9 @@ pub enum StartError {
     /// The URL of Redis.
     #[error("redis.url: {0}")]
     Redis(&'static str),
+    /// Cookie mode.
+    #[error("cookies.enabled: {0}")]
+    Cookies(#[from] countersign::layer::ConfigError),
     /// The audit file.
     #[error("audit.file: {0}")]
     Audit(io::Error),

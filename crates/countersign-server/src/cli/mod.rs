@@ -194,6 +194,7 @@ impl Failure {
                 | StartError::OtherMasterSecret
                 | StartError::Lane(_)
                 | StartError::Redis(_)
+                | StartError::Cookies(_)
                 | StartError::Audit(_) => 2,
                 StartError::Db(_) | StartError::UnfinishedMove | StartError::Operation(_) => 1,
             },

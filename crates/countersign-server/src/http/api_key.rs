@@ -7,11 +7,11 @@ use std::sync::Arc;
 use axum::extract::{FromRef, FromRequestParts};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use countersign::layer::{Ambiguity, Denial};
 use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, StatusCode};
 
-use super::cookies::ambiguous;
 use super::problem::Problem;
 use crate::app::App;
 use crate::error::Refusal;
@@ -93,7 +93,7 @@ impl Presented {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
-            return Err(ambiguous("The request carries two Authorization headers."));
+            return Err(Denial::from(Ambiguity::TwoHeaders).into());
         }
         let text = String::from_utf8_lossy(value.as_bytes());
         let (scheme, credentials) = text.split_once(' ').unwrap_or((&text, ""));

@@ -1,5 +1,6 @@
 //! The one bridge from the domain's errors to the native API's responses.
 
+use countersign::layer::{Ambiguity, Denial, TokenType};
 use http::StatusCode;
 
 use super::problem::Problem;
@@ -83,28 +84,74 @@ impl From<Uninvited> for Problem {
 
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
-        let unauthorized = |code, detail| Self::new(StatusCode::UNAUTHORIZED, code, detail);
         match refusal {
-            Refusal::Missing => {
+            Refusal::NotARefreshToken => Self::new(
+                StatusCode::UNAUTHORIZED,
+                "invalid_grant",
+                "The refresh token is not valid.",
+            ),
+            refusal => Denial::from(refusal).into(),
+        }
+    }
+}
+
+/// What a guard refused, in the words of a guard.
+impl From<Refusal> for Denial {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Invalid(error) => Self::Invalid(error),
+            Refusal::NotARefreshToken => Self::WrongType { wanted: TokenType::Refresh },
+            Refusal::Ended(reason) => Self::Ended(reason),
+            Refusal::OutOfTouch => Self::OutOfTouch,
+        }
+    }
+}
+
+impl From<Denial> for Problem {
+    fn from(denial: Denial) -> Self {
+        let unauthorized = |code, detail| Self::new(StatusCode::UNAUTHORIZED, code, detail);
+        match denial {
+            Denial::Missing(_) => {
                 unauthorized("token_missing", "Send an access token: Authorization: Bearer …")
                     .challenge(None)
             }
-            Refusal::Invalid(_) => {
+            Denial::Malformed { .. }
+            | Denial::Invalid(_)
+            | Denial::WrongType { .. }
+            | Denial::NoUser { .. } => {
                 unauthorized("invalid_token", INVALID_TOKEN).challenge(Some("invalid_token"))
             }
-            Refusal::Ended(reason) => unauthorized("invalid_token", INVALID_TOKEN)
+            Denial::Ended(reason) => unauthorized("invalid_token", INVALID_TOKEN)
                 .reason(reason.as_str())
                 .challenge(Some("invalid_token")),
-            Refusal::NotARefreshToken => {
-                unauthorized("invalid_grant", "The refresh token is not valid.")
+            Denial::Ambiguous(ambiguity) => ambiguous(ambiguity),
+            Denial::Csrf(fault) => {
+                Self::new(StatusCode::FORBIDDEN, fault.code(), sentence(&fault.to_string()))
             }
-            Refusal::OutOfTouch => unavailable(),
+            Denial::OutOfTouch => unavailable(),
+            denial => {
+                tracing::error!(%denial, "a guard refused what it was not set up to refuse");
+                Self::internal()
+            }
         }
     }
 }
 
 fn forbidden(code: &'static str, detail: &'static str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, code, detail)
+}
+
+/// A request in which it cannot be said which token counts (RFC 6750, section 2).
+fn ambiguous(ambiguity: Ambiguity) -> Problem {
+    let detail = match ambiguity {
+        Ambiguity::TwoTokens => {
+            "The request carries two different tokens, in a header and in a cookie.".to_owned()
+        }
+        Ambiguity::TwoHeaders => "The request carries two Authorization headers.".to_owned(),
+        other => sentence(&other.to_string()),
+    };
+    Problem::new(StatusCode::BAD_REQUEST, "invalid_request", detail)
+        .challenge(Some("invalid_request"))
 }
 
 /// A cause as a sentence.

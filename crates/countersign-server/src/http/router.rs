@@ -2,11 +2,13 @@
 
 use axum::Router;
 use axum::routing::{MethodRouter, delete, get, patch, post};
+use countersign::layer::{ConfigError, GuardBuilder};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::dialects::{self, MountError};
+use super::guard;
 use super::layers::{Surroundings, surround, with_fallbacks};
 use super::native::admin::{
     self, api_key, api_keys, events, invitation, invitations, keys, session, unlock, user, users,
@@ -27,53 +29,85 @@ pub struct Route<S> {
     pub path: String,
     /// What answers.
     pub handler: MethodRouter<S>,
+    /// Whom it answers.
+    pub admission: Admission,
 }
 
-impl<S> Route<S> {
-    /// A route.
-    pub fn new(method: Method, path: impl Into<String>, handler: MethodRouter<S>) -> Self {
-        Self { method, path: path.into(), handler }
-    }
+/// Whom a route answers.
+#[derive(Clone, Copy, Debug)]
+pub enum Admission {
+    /// Whoever has a good token, as the guard says with what the route changes of it.
+    Guarded(fn(GuardBuilder) -> GuardBuilder),
+    /// Everybody. Where the handler must know who asks, it asks the guard itself.
+    Public,
 }
 
 impl<S: Clone + Send + Sync + 'static> Route<S> {
+    /// A route for those who have a good token.
+    pub fn new(method: Method, path: impl Into<String>, handler: MethodRouter<S>) -> Self {
+        let admission = Admission::Guarded(|guard| guard);
+        Self { method, path: path.into(), handler, admission }
+    }
+
+    /// The route for everybody.
+    #[must_use]
+    pub fn public(self) -> Self {
+        Self { admission: Admission::Public, ..self }
+    }
+
+    /// The route behind another guard than the others'.
+    #[must_use]
+    pub fn guarded(self, change: fn(GuardBuilder) -> GuardBuilder) -> Self {
+        Self { admission: Admission::Guarded(change), ..self }
+    }
+
     fn with_state(self, state: &S) -> Route<()> {
-        Route {
-            method: self.method,
-            path: self.path,
-            handler: self.handler.with_state(state.clone()),
-        }
+        let Self { method, path, handler, admission } = self;
+        Route { method, path, handler: handler.with_state(state.clone()), admission }
+    }
+
+    /// What answers, behind the guard. It stands inside of the routing: what is nowhere is 404, and
+    /// a method that there is not 405, whoever asks.
+    fn behind(self, guard: GuardBuilder) -> Result<MethodRouter<S>, ConfigError> {
+        Ok(match self.admission {
+            Admission::Guarded(change) => self.handler.route_layer(change(guard).build()?.layer()),
+            Admission::Public => self.handler.route_layer(guard.build()?.public_layer()),
+        })
     }
 }
 
 /// The native API.
-fn native() -> Vec<Route<App>> {
+pub fn native() -> Vec<Route<App>> {
     use Method as M;
     vec![
-        Route::new(M::POST, "/v1/register", post(register::post)),
-        Route::new(M::POST, "/v1/login", post(login::post)),
-        Route::new(M::POST, "/v1/refresh", post(refresh::post)),
-        Route::new(M::POST, "/v1/logout", post(logout::post)),
+        Route::new(M::POST, "/v1/register", post(register::post)).public(),
+        Route::new(M::POST, "/v1/login", post(login::post)).public(),
+        Route::new(M::POST, "/v1/refresh", post(refresh::post)).public(),
+        // It also takes tokens that are no longer good.
+        Route::new(M::POST, "/v1/logout", post(logout::post)).public(),
         Route::new(M::GET, "/v1/me", get(me::get)),
         Route::new(M::PATCH, "/v1/me", patch(me::patch)),
         Route::new(M::DELETE, "/v1/me", delete(me::delete)),
         Route::new(M::POST, "/v1/me/password", post(password::post)),
         Route::new(M::GET, "/v1/sessions", get(sessions::get)),
         Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
-        Route::new(M::GET, "/v1/revocations", get(revocations::get)),
-        Route::new(M::POST, "/v1/password", post(replace_password::post)),
-        Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)),
-        Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)),
-        Route::new(M::GET, "/v1/status-lists/{list}", get(status_list::get)),
-        Route::new(M::GET, "/forward-auth", get(forward_auth::get)),
-        Route::new(M::GET, "/healthz", get(health::live)),
-        Route::new(M::GET, "/readyz", get(health::ready)),
-        Route::new(M::GET, "/metrics", get(metrics::get_with_key)),
+        // Who asks shows an API key.
+        Route::new(M::GET, "/v1/revocations", get(revocations::get)).public(),
+        Route::new(M::POST, "/v1/password", post(replace_password::post)).public(),
+        Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)).public(),
+        Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)).public(),
+        Route::new(M::GET, "/v1/status-lists/{list}", get(status_list::get)).public(),
+        // It answers for requests that are not its own.
+        Route::new(M::GET, "/forward-auth", get(forward_auth::get)).public(),
+        Route::new(M::GET, "/healthz", get(health::live)).public(),
+        Route::new(M::GET, "/readyz", get(health::ready)).public(),
+        // Who asks shows an API key.
+        Route::new(M::GET, "/metrics", get(metrics::get_with_key)).public(),
     ]
 }
 
 /// The administration API.
-fn administration() -> Vec<Route<App>> {
+pub fn administration() -> Vec<Route<App>> {
     use Method as M;
     vec![
         Route::new(M::GET, "/v1/admin/users", get(users::get)),
@@ -97,11 +131,11 @@ fn administration() -> Vec<Route<App>> {
     ]
 }
 
-/// What is asked about tokens of every kind.
-fn about_tokens() -> Vec<Route<Tokens>> {
+/// What is asked about tokens of every kind. Who asks shows an API key, which is no token of a user's.
+pub fn about_tokens() -> Vec<Route<Tokens>> {
     vec![
-        Route::new(Method::POST, "/v1/introspect", post(introspect::post)),
-        Route::new(Method::POST, "/v1/revoke", post(revoke::post)),
+        Route::new(Method::POST, "/v1/introspect", post(introspect::post)).public(),
+        Route::new(Method::POST, "/v1/revoke", post(revoke::post)).public(),
     ]
 }
 
@@ -119,12 +153,14 @@ pub fn router(app: &App) -> Result<Router, MountError> {
     app.mirrors.serve(dialects::mirror::served(&dialects));
     let mut routes = Router::new();
     for route in native {
-        routes = routes.route(&route.path, route.handler);
+        let path = route.path.clone();
+        routes = routes.route(&path, route.behind(guard::native(app))?);
     }
     for dialect in dialects {
         for route in dialect.routes {
-            let handler = route.handler.with_state(dialect.state.clone());
-            routes = routes.route(&route.path, handler);
+            let path = route.path.clone();
+            let handler = route.behind(dialect.state.guard())?;
+            routes = routes.route(&path, handler.with_state(dialect.state.clone()));
         }
     }
     let surroundings = Surroundings {

@@ -4,10 +4,12 @@
 use std::sync::Arc;
 
 use axum::extract::FromRef;
+use countersign::layer::{Check as _, Checked, Denial};
 use countersign::{Claims, RefreshToken, Verified};
 use serde_json::{Map, Value, json};
 
-use super::dialects::{Bearer, Dialect};
+use super::dialects::Dialect;
+use super::dialects::check::Bearer;
 use crate::app::App;
 use crate::error::{Error, Refusal, Result};
 use crate::operations::Caller;
@@ -77,7 +79,7 @@ impl Tokens {
     /// Ends what a token stands for, as a logout with it would. Of a native session any token will
     /// do, also an access token that has expired. One that is not good has nothing to end.
     pub async fn revoke(&self, caller: &Caller, token: &str) -> Result<()> {
-        if let Some(session_id) = self.app.session_of_access_token(token, caller.now).await {
+        if let Ok(session_id) = self.app.session_of_access_token(token, caller.now).await {
             return self.app.log_out(caller, &session_id).await;
         }
         let revoked = match self.find(caller, token).await? {
@@ -101,10 +103,15 @@ impl Tokens {
             Err(refusal) => return unless_unknown(refusal),
         }
         for dialect in &*self.dialects {
-            match dialect.check(token, caller.now).await {
-                Ok(bearer) => return Ok(Some(Good::Dialect(dialect.clone(), bearer))),
-                Err(Refusal::Invalid(_)) => {}
-                Err(refusal) => return unless_unknown(refusal),
+            let checked = dialect.check(token, caller.now.seconds()).end().await;
+            match checked.and_then(Checked::granted) {
+                Ok(checked) => {
+                    let bearer = dialect.bearer(checked.verified(), checked.attachment());
+                    return Ok(Some(Good::Dialect(dialect.clone(), bearer)));
+                }
+                Err(Denial::Invalid(_)) => {}
+                Err(Denial::OutOfTouch) => return Err(Refusal::OutOfTouch),
+                Err(_) => return Ok(None),
             }
         }
         Ok(None)

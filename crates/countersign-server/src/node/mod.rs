@@ -1,6 +1,5 @@
 //! One process among those that share a database: what it tells the others and what it has heard.
 
-mod freshness;
 mod log;
 mod news;
 mod reader;
@@ -9,11 +8,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::RevocationSet;
+use countersign::{Freshness, RevocationSet, Revocations};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use self::freshness::Freshness;
 use self::log::Log;
 pub use self::news::News;
 use self::reader::Position;
@@ -40,9 +38,9 @@ struct Inner {
     db: Db,
     clock: Clock,
     log: Log,
-    revocations: RevocationSet,
+    revocations: Arc<RevocationSet>,
     news: News,
-    freshness: Freshness,
+    freshness: Arc<Freshness>,
     reactions: Mutex<HashMap<&'static str, Reaction>>,
     position: tokio::sync::Mutex<Position>,
     written: Notify,
@@ -71,10 +69,10 @@ impl Node {
         let this = Self(Arc::new(Inner {
             id,
             db,
-            freshness: Freshness::new(clock.clone(), max_staleness),
+            freshness: Arc::new(Freshness::new(clock.source(), max_staleness)),
             clock,
             log: Log::default(),
-            revocations: RevocationSet::new(),
+            revocations: Arc::default(),
             news: News::default(),
             reactions: Mutex::default(),
             position: tokio::sync::Mutex::default(),
@@ -123,6 +121,11 @@ impl Node {
     /// heard of every revocation within the promised time.
     pub fn is_fresh(&self) -> bool {
         self.0.freshness.is_fresh()
+    }
+
+    /// Who a check of tokens asks: the revocations, and after them whether this node may say yes.
+    pub fn standing(&self) -> Revocations {
+        Revocations::fed(Arc::clone(&self.0.revocations), Arc::clone(&self.0.freshness))
     }
 
     /// Writes a revocation's change, in the revocation's own transaction. It acts here before the

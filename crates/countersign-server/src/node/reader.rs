@@ -5,7 +5,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::freshness::Moment;
+use countersign::Moment;
+
 use super::{Node, in_memory};
 use crate::db::DbError;
 use crate::tables::{change, node, revocation};

@@ -1,5 +1,7 @@
 //! Tokens that an older system gave its users, for a while after they came along.
 
+use std::fmt;
+
 use aws_lc_rs::digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,6 +29,15 @@ pub enum Owner {
     Id(String),
     /// By an identifier.
     Identifier(String),
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(number) => number.fmt(f),
+            Self::Id(text) | Self::Identifier(text) => f.write_str(text),
+        }
+    }
 }
 
 /// A token of an older system whose signature and times are good.

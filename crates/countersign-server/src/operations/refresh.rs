@@ -82,13 +82,13 @@ impl App {
     ) -> Result<Option<Session>> {
         let session = session::find(&self.db, &token.session_id.to_string()).await?;
         Ok(session.filter(|session| {
-            let verdict = self.judge(token, (session, None), now);
+            let verdict = self.would_refresh(token, (session, None), now);
             matches!(verdict, Verdict::Advance { .. } | Verdict::Repeat)
         }))
     }
 
     /// What is to become of the session; of one whose user is `barred`, too.
-    fn judge(
+    fn would_refresh(
         &self,
         token: RefreshToken,
         (session, barred): (&Session, Option<EndReason>),
@@ -123,7 +123,7 @@ async fn exchange(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<Outcome> {
     };
     let user = user::find_in(tx, user_id).await?.filter(|_| active);
     let barred = user.is_none().then_some(EndReason::Disabled);
-    let taken = match app.judge(*presented, (&session, barred), caller.now) {
+    let taken = match app.would_refresh(*presented, (&session, barred), caller.now) {
         Verdict::Ended(reason) => return Ok(Outcome::Over(reason)),
         Verdict::End { at, reason } => {
             return end(tx, &app, (caller, &session), (Time(at), reason)).await;

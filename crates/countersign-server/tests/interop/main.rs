@@ -1,6 +1,6 @@
 //! What libraries of others make of our tokens: `PyJWT` and `flask-jwt-extended` in Python, `jose` on
-//! Node. They are fetched from `PyPI` and npm, so this runs only when `COUNTERSIGN_TEST_INTEROP` is
-//! set.
+//! Node; and the library's examples for these worlds. They are fetched from `PyPI` and npm, so this
+//! runs only when `COUNTERSIGN_TEST_INTEROP` is set.
 
 #[path = "../support/database.rs"]
 #[expect(unused_macros, reason = "the database is of no interest here: SQLite does")]
@@ -11,6 +11,7 @@ mod packages;
 #[expect(dead_code, reason = "most of the harness is for the tests of the server itself")]
 mod server;
 
+mod examples;
 mod tools;
 
 use std::sync::Arc;
@@ -122,4 +123,12 @@ async fn jose_on_node_takes_our_tokens_and_none_that_was_tampered_with() {
     let server = server().await;
     let (order, subject) = native_order(&server).await;
     judge(&node, "jose.mjs", order, &subject).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flask_jwt_extended_lists_the_options_and_callbacks_that_our_table_answers() {
+    let Some(python) = Tool::python().await else { return };
+    let recorded = include_str!("../../../countersign/tests/flask_jwt_extended/options.json");
+    let recorded: Value = serde_json::from_str(recorded).expect("JSON");
+    assert_eq!(python.run("list.py", Value::Null).await, recorded);
 }

@@ -10,16 +10,26 @@ use tempfile::TempDir;
 use crate::packages::{self, can_fetch, install_python};
 
 /// The scripts read an order from standard input and write a verdict on each of its tokens.
-const SCRIPTS: [(&str, &str); 4] = [
+const SCRIPTS: [(&str, &str); 5] = [
     ("pyjwt.py", include_str!("pyjwt.py")),
     ("flask_app.py", include_str!("flask_app.py")),
     ("pyjwt_dialect.py", include_str!("pyjwt_dialect.py")),
     ("jose.mjs", include_str!("jose.mjs")),
+    ("list.py", include_str!("../../../countersign/tests/flask_jwt_extended/list.py")),
 ];
 
 const PYTHON_PACKAGES: [&str; 3] =
-    ["pyjwt[crypto]>=2,<3", "flask>=3,<4", "flask-jwt-extended>=4,<5"];
+    ["pyjwt[crypto]>=2,<3", "flask>=3,<4", "flask-jwt-extended>=4.7,<4.8"];
 const NODE_PACKAGES: [&str; 1] = ["jose@6"];
+
+/// What Node must have before it can have packages.
+pub(crate) const NODE: [&str; 2] = ["npm", "--version"];
+
+/// Installs into `folder`: these, or what a `package.json` there names.
+pub(crate) fn install_node(folder: &Path, packages: &[&str]) {
+    let install = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."];
+    packages::run(Command::new("npm").args(install).args(packages).current_dir(folder));
+}
 
 /// An interpreter, and the folder with what it needs.
 pub(crate) struct Tool {
@@ -35,12 +45,8 @@ impl Tool {
 
     /// Node; `None` where it is not wanted or not there (it says why).
     pub(crate) async fn node() -> Option<Self> {
-        Self::install(&["npm", "--version"], |folder| {
-            let install =
-                ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", "."];
-            packages::run(
-                Command::new("npm").args(install).args(NODE_PACKAGES).current_dir(folder),
-            );
+        Self::install(&NODE, |folder| {
+            install_node(folder, &NODE_PACKAGES);
             "node".into()
         })
         .await

@@ -28,6 +28,7 @@ mod flask_legacy;
 mod foreign_hashes;
 mod forms;
 mod forward_auth;
+mod guard;
 mod housekeeping;
 mod identifiers;
 mod introspection;

@@ -34,12 +34,12 @@ impl Access {
 
     /// The token's claims.
     pub fn claims(&self) -> &Claims {
-        &self.checked.verified.claims
+        &self.checked.verified().claims
     }
 
     /// The token, with the key that it was signed with.
     pub fn verified(&self) -> &Arc<Verified> {
-        &self.checked.verified
+        self.checked.verified()
     }
 
     /// Whether only a cookie carried the token: then unsafe requests went through the CSRF check.
@@ -49,7 +49,7 @@ impl Access {
 
     /// What the check gave along.
     pub fn attachment<T: Any + Send + Sync>(&self) -> Option<&T> {
-        self.checked.attachment.as_deref()?.downcast_ref()
+        self.checked.attachment()
     }
 }
 

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use http::Method;
+use http::{Extensions, HeaderMap, Method};
 
 use super::check::{Check, VerifyAndAsk};
+use super::forgery::Protection;
 use super::guard::Inner;
 use super::location::Source;
 use super::public_paths::PublicPaths;
-use super::{Answers, ConfigError, Cookies, Demand, Guard, Location, TokenType};
+use super::{Answers, ConfigError, Cookies, Demand, Denial, Guard, Location, TokenType};
+use crate::claims::Claims;
 use crate::clock::Clock;
 use crate::revocations::Revocations;
 use crate::verifier::Verifier;
@@ -20,7 +22,7 @@ pub struct GuardBuilder {
     judge: Judge,
     locations: Option<Vec<Location>>,
     cookies: Option<Cookies>,
-    unprotected_cookies: bool,
+    protection: Option<Protection>,
     public: Vec<(Option<Method>, String)>,
     token_type: TokenType,
     demand: Option<Demand>,
@@ -47,7 +49,7 @@ impl GuardBuilder {
             judge,
             locations: None,
             cookies: None,
-            unprotected_cookies: false,
+            protection: None,
             public: Vec::new(),
             token_type: TokenType::default(),
             demand: None,
@@ -82,7 +84,33 @@ impl GuardBuilder {
     /// Reads [`Location::cookie`] without any protection against forged requests: every page on the
     /// web can then act as its visitor. For services in front of which something else protects.
     pub fn without_csrf_protection(mut self) -> Self {
-        self.unprotected_cookies = true;
+        self.protection = Some(Protection::None);
+        self
+    }
+
+    /// Protects against forged requests another way than [`Cookies`] do: `protect` is asked about
+    /// every request that only a cookie authenticates, safe methods excepted, once its token
+    /// verifies. It sees the request's headers and extensions, and the token's claims.
+    ///
+    /// ```
+    /// use countersign::layer::{CsrfFault, Denial, Guard, Location};
+    /// # use countersign::{KeyRing, Profile, Verifier};
+    /// # let verifier = Verifier::new(Profile::ACCESS, KeyRing::new(Vec::new()));
+    ///
+    /// let guard = Guard::builder(verifier)
+    ///     .locations([Location::cookie("session")])
+    ///     .csrf_protection(|headers, _extensions, _claims| {
+    ///         let own = headers.get("x-requested-by").is_some_and(|value| value == "our-page");
+    ///         if own { Ok(()) } else { Err(CsrfFault::MissingHeader.into()) }
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), countersign::layer::ConfigError>(())
+    /// ```
+    pub fn csrf_protection(
+        mut self,
+        protect: impl Fn(&HeaderMap, &Extensions, &Claims) -> Result<(), Denial> + Send + Sync + 'static,
+    ) -> Self {
+        self.protection = Some(Protection::Own(Arc::new(protect)));
         self
     }
 
@@ -133,13 +161,14 @@ impl GuardBuilder {
         }
         let check: Arc<dyn Check> = match self.judge {
             Judge::Verify(verifier, revocations) => {
-                Arc::new(VerifyAndAsk { verifier, revocations })
+                Arc::new(VerifyAndAsk::new(verifier, revocations))
             }
             Judge::Own(check) => check,
         };
         Ok(Guard::new(Inner {
             check,
             sources,
+            protection: Protection::or_that_of(self.protection, self.cookies.as_ref()),
             cookies: self.cookies,
             public,
             token_type: self.token_type,
@@ -164,7 +193,7 @@ impl GuardBuilder {
             }
             if let Source::Cookie { name } = source
                 && self.cookies.is_none()
-                && !self.unprotected_cookies
+                && self.protection.is_none()
             {
                 return Err(ConfigError::UnprotectedCookie(name.to_string()));
             }

@@ -29,17 +29,57 @@ pub enum Checking {
     Pending(Pin<Box<dyn Future<Output = Result<Checked, Denial>> + Send>>),
 }
 
-/// A token that was found good, and what else the check found out.
+impl Checking {
+    /// The judgement, once it is there.
+    pub async fn end(self) -> Result<Checked, Denial> {
+        match self {
+            Self::Done(checked) => checked,
+            Self::Pending(checked) => checked.await,
+        }
+    }
+}
+
+/// A token that verifies, whether it may be used, and what else the check found out.
 #[derive(Clone)]
 pub struct Checked {
-    pub(super) verified: Arc<Verified>,
-    pub(super) attachment: Option<Arc<dyn Any + Send + Sync>>,
+    verified: Arc<Verified>,
+    refusal: Option<Denial>,
+    attachment: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Checked {
     /// A good token.
     pub fn new(verified: Arc<Verified>) -> Self {
-        Self { verified, attachment: None }
+        Self { verified, refusal: None, attachment: None }
+    }
+
+    /// A token that verifies and may not be used all the same, such as one that was revoked. The
+    /// guard says so after what is wrong with the page that sent it, and with its type.
+    pub fn refused(verified: Arc<Verified>, why: Denial) -> Self {
+        Self { refusal: Some(why), ..Self::new(verified) }
+    }
+
+    /// The token, if it may be used.
+    pub fn granted(self) -> Result<Self, Denial> {
+        match self.refusal {
+            Some(denial) => Err(denial),
+            None => Ok(self),
+        }
+    }
+
+    /// The token.
+    pub fn verified(&self) -> &Arc<Verified> {
+        &self.verified
+    }
+
+    /// Why it may not be used, if it may not.
+    pub fn refusal(&self) -> Option<&Denial> {
+        self.refusal.as_ref()
+    }
+
+    /// What the check gave along.
+    pub fn attachment<T: Any + Send + Sync>(&self) -> Option<&T> {
+        self.attachment.as_deref()?.downcast_ref()
     }
 
     /// Gives something along, such as the user's row, which the handler reads with
@@ -55,16 +95,51 @@ impl fmt::Debug for Checked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Checked")
             .field("verified", &self.verified)
+            .field("refusal", &self.refusal)
             .field("attachment", &self.attachment.is_some())
             .finish()
     }
 }
 
-/// Verifies, then asks about revocation. A key that is not known is looked for once, where the keys
-/// come from elsewhere.
-pub(super) struct VerifyAndAsk {
-    pub(super) verifier: Verifier,
-    pub(super) revocations: Revocations,
+/// The check of [`Guard::builder`](super::Guard::builder): verifies, then asks about revocation. A key
+/// that is not known is looked for once, where the keys come from elsewhere. An application's own
+/// check can begin or end with it.
+///
+/// ```
+/// use countersign::layer::{Check, Checking, VerifyAndAsk};
+///
+/// /// Counts the good tokens.
+/// struct Counting(VerifyAndAsk, std::sync::atomic::AtomicU64);
+///
+/// impl Check for Counting {
+///     fn check(&self, token: &str, now: i64) -> Checking {
+///         let checking = self.0.check(token, now);
+///         if matches!(&checking, Checking::Done(Ok(checked)) if checked.refusal().is_none()) {
+///             self.1.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+///         }
+///         checking
+///     }
+/// }
+/// ```
+#[derive(Clone)]
+pub struct VerifyAndAsk {
+    verifier: Verifier,
+    revocations: Revocations,
+}
+
+impl VerifyAndAsk {
+    /// Takes what `verifier` accepts, unless `revocations` know better.
+    pub fn new(verifier: Verifier, revocations: Revocations) -> Self {
+        Self { verifier, revocations }
+    }
+}
+
+impl fmt::Debug for VerifyAndAsk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyAndAsk")
+            .field("revocations", &self.revocations)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Check for VerifyAndAsk {
@@ -85,10 +160,7 @@ impl VerifyAndAsk {
         let revocations = self.revocations.clone();
         Checking::Pending(Box::pin(async move {
             match again.await {
-                Ok(verified) => match ask(&revocations, verified) {
-                    Checking::Done(checked) => checked,
-                    Checking::Pending(checked) => checked.await,
-                },
+                Ok(verified) => ask(&revocations, verified).end().await,
                 Err(Unverified::Refused(error)) => Err(error.into()),
                 Err(Unverified::OutOfTouch) => Err(Denial::OutOfTouch),
             }
@@ -104,17 +176,17 @@ impl VerifyAndAsk {
 
 fn ask(revocations: &Revocations, verified: Arc<Verified>) -> Checking {
     match revocations.judge(&verified) {
-        Judged::Now(standing) => Checking::Done(settle(verified, standing)),
+        Judged::Now(standing) => Checking::Done(Ok(settle(verified, standing))),
         Judged::Later(standing) => {
-            Checking::Pending(Box::pin(async move { settle(verified, standing.await) }))
+            Checking::Pending(Box::pin(async move { Ok(settle(verified, standing.await)) }))
         }
     }
 }
 
-fn settle(verified: Arc<Verified>, standing: Standing) -> Result<Checked, Denial> {
+fn settle(verified: Arc<Verified>, standing: Standing) -> Checked {
     match standing {
-        Standing::Good => Ok(Checked::new(verified)),
-        Standing::Ended(reason) => Err(Denial::Ended(reason)),
-        Standing::Unknown => Err(Denial::OutOfTouch),
+        Standing::Good => Checked::new(verified),
+        Standing::Ended(reason) => Checked::refused(verified, Denial::Ended(reason)),
+        Standing::Unknown => Checked::refused(verified, Denial::OutOfTouch),
     }
 }

@@ -21,6 +21,8 @@ pub enum Denial {
         name: Arc<str>,
         /// The scheme that stands before the token there, if any.
         scheme: Option<Arc<str>>,
+        /// Whether nothing at all follows the scheme and its space.
+        empty: bool,
     },
     /// It cannot be said which token counts (RFC 6750, section 2).
     #[error(transparent)]
@@ -156,6 +158,17 @@ pub enum CsrfFault {
     /// No header says which page sent it.
     #[error("none of Sec-Fetch-Site, Origin and Referer says where the request comes from")]
     NoOrigin,
+}
+
+impl CsrfFault {
+    /// A word for programs, which stays: `csrf_missing`, `csrf_mismatch` or `csrf_origin`.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::MissingHeader => "csrf_missing",
+            Self::Mismatch => "csrf_mismatch",
+            Self::ForeignSite | Self::NoOrigin => "csrf_origin",
+        }
+    }
 }
 
 /// Why a body in which a token was to be looked for cannot be read.

@@ -1,10 +1,11 @@
 //! Finds the one token of a request.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
+use http::{Extensions, HeaderMap, Method, Request, Uri};
 
 use super::location::Source;
 use super::{Absence, Ambiguity, Denial};
@@ -40,55 +41,93 @@ impl<'a> From<&'a Parts> for Asked<'a> {
 #[derive(Clone)]
 pub(super) struct JsonToken(pub(super) Result<String, Absence>);
 
-/// A token, not checked yet.
+/// A request's one token, not checked yet; see [`Guard::find`](super::Guard::find).
 #[derive(Clone, Copy)]
-pub(super) struct Found<'a> {
+pub struct Found<'a> {
     pub(super) token: &'a str,
-    /// Whether nothing but cookies carries it: only then may a foreign page have sent it.
     pub(super) in_cookie: bool,
 }
 
-type Place<'a> = Result<Result<&'a str, Absence>, Denial>;
+impl<'a> Found<'a> {
+    /// The token.
+    pub fn token(&self) -> &'a str {
+        self.token
+    }
 
-/// The request's token. Two that differ are refused (RFC 6750, section 2); of two equal ones, the
-/// first place counts.
+    /// Whether nothing but cookies carries it: only then may a foreign page have sent it.
+    pub fn is_in_cookie(&self) -> bool {
+        self.in_cookie
+    }
+}
+
+impl fmt::Debug for Found<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Found").field("in_cookie", &self.in_cookie).finish_non_exhaustive()
+    }
+}
+
+pub(super) type Place<'a> = Result<Result<&'a str, Absence>, Denial>;
+
+/// The request's token. Two that differ are refused (RFC 6750, section 2), and what has not the form
+/// of a token counts as one; of two equal ones, the first place counts.
 pub(super) fn find<'a>(sources: &[Source], asked: Asked<'a>) -> Result<Found<'a>, Denial> {
-    let mut found: Option<Found<'a>> = None;
-    let mut absences = Vec::new();
-    let mut note = |place: Result<&'a str, Absence>, in_cookie: bool| match (place, &mut found) {
-        (Err(absence), _) => {
-            absences.push(absence);
-            Ok(())
-        }
-        (Ok(token), Some(found)) if token == found.token => {
-            found.in_cookie &= in_cookie;
-            Ok(())
-        }
-        (Ok(_), Some(_)) => Err(Denial::Ambiguous(Ambiguity::TwoTokens)),
-        (Ok(token), none) => {
-            *none = Some(Found { token, in_cookie });
-            Ok(())
-        }
-    };
+    let mut search = Search::default();
     for source in sources {
-        note(source.look(asked)?, matches!(source, Source::Cookie { .. }))?;
+        let place = source.look(asked);
+        if source.is_final() && !matches!(place, Ok(Err(_))) {
+            search.note(place, false)?;
+            return search.end();
+        }
+        search.note(place, matches!(source, Source::Cookie { .. }))?;
     }
     if let Some(JsonToken(place)) = asked.extensions.get() {
-        note(place.as_deref().map_err(Absence::clone), false)?;
+        search.note(Ok(place.as_deref().map_err(Absence::clone)), false)?;
     }
-    found.ok_or(Denial::Missing(absences))
+    search.end()
+}
+
+/// What was found so far.
+#[derive(Default)]
+struct Search<'a> {
+    found: Option<Found<'a>>,
+    malformed: Option<Denial>,
+    absences: Vec<Absence>,
+}
+
+impl<'a> Search<'a> {
+    fn note(&mut self, place: Place<'a>, in_cookie: bool) -> Result<(), Denial> {
+        match (place, &mut self.found) {
+            (Ok(Err(absence)), _) => self.absences.push(absence),
+            (Ok(Ok(token)), Some(found)) if token == found.token => found.in_cookie &= in_cookie,
+            (Ok(Ok(_)), Some(_)) => return Err(Ambiguity::TwoTokens.into()),
+            (Ok(Ok(token)), none) => *none = Some(Found { token, in_cookie }),
+            (Err(malformed @ Denial::Malformed { .. }), _) => {
+                self.malformed.get_or_insert(malformed);
+            }
+            (Err(denial), _) => return Err(denial),
+        }
+        Ok(())
+    }
+
+    fn end(self) -> Result<Found<'a>, Denial> {
+        match (self.found, self.malformed) {
+            (Some(found), None) => Ok(found),
+            (Some(_), Some(_)) => Err(Ambiguity::TwoTokens.into()),
+            (None, Some(malformed)) => Err(malformed),
+            (None, None) => Err(Denial::Missing(self.absences)),
+        }
+    }
 }
 
 impl Source {
+    /// Whether what is found here ends the search.
+    fn is_final(&self) -> bool {
+        matches!(self, Self::Header(header) if header.is_final())
+    }
+
     fn look<'a>(&self, asked: Asked<'a>) -> Place<'a> {
         match self {
-            Self::Header { header, name, scheme, exact } => {
-                let value = one_header(asked.headers, header)?;
-                let Some(value) = value.filter(|value| !value.is_empty()) else {
-                    return Ok(Err(Absence::Header { name: Arc::clone(name) }));
-                };
-                read_header(value, name, scheme.as_ref(), *exact)
-            }
+            Self::Header(header) => header.look(asked.headers),
             Self::Cookie { name } => {
                 let absent = || Absence::Cookie { name: Arc::clone(name) };
                 Ok(cookie(asked.headers, name)?.ok_or_else(absent))
@@ -110,37 +149,7 @@ impl Source {
     }
 }
 
-fn one_header<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a [u8]>, Denial> {
-    let values = headers.get_all(name).iter().map(http::HeaderValue::as_bytes);
-    only(values, Ambiguity::TwoHeaders)
-}
-
-fn read_header<'a>(
-    value: &'a [u8],
-    name: &Arc<str>,
-    scheme: Option<&Arc<str>>,
-    exact: bool,
-) -> Place<'a> {
-    let token = match scheme {
-        None => value,
-        Some(wanted) => {
-            let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
-            let (own, rest) = value.split_at(end);
-            let (wanted_bytes, same) = (wanted.as_bytes(), own == wanted.as_bytes());
-            if !(same || !exact && own.eq_ignore_ascii_case(wanted_bytes)) {
-                let (name, scheme) = (Arc::clone(name), Arc::clone(wanted));
-                return Ok(Err(Absence::Scheme { name, scheme }));
-            }
-            rest.get(1..).unwrap_or_default()
-        }
-    };
-    // What is there and is no token is refused, not passed over: the client meant one.
-    let text = std::str::from_utf8(token).ok().filter(|token| is_plain(token));
-    let malformed = || Denial::Malformed { name: Arc::clone(name), scheme: scheme.cloned() };
-    text.map(Ok).ok_or_else(malformed)
-}
-
-fn is_plain(token: &str) -> bool {
+pub(super) fn is_plain(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
 }
 
@@ -160,11 +169,15 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
         return Ok(None);
     }
     let text = std::str::from_utf8(value).ok().filter(|value| is_plain(value));
-    let malformed = || Denial::Malformed { name: COOKIE.as_str().into(), scheme: None };
+    let name = COOKIE.as_str();
+    let malformed = || Denial::Malformed { name: name.into(), scheme: None, empty: false };
     text.map(Some).ok_or_else(malformed)
 }
 
-fn only<T>(mut values: impl Iterator<Item = T>, two: Ambiguity) -> Result<Option<T>, Denial> {
+pub(super) fn only<T>(
+    mut values: impl Iterator<Item = T>,
+    two: Ambiguity,
+) -> Result<Option<T>, Denial> {
     let first = values.next();
     if values.next().is_some() { Err(two.into()) } else { Ok(first) }
 }

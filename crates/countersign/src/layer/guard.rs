@@ -10,6 +10,7 @@ use http::{Extensions, Response};
 use super::access::{Access, Guarded};
 use super::check::{Check, Checked, Checking};
 use super::find::{Asked, Found, find};
+use super::forgery::Protection;
 use super::location::Source;
 use super::public_paths::PublicPaths;
 use super::{
@@ -28,6 +29,7 @@ pub(super) struct Inner {
     pub(super) check: Arc<dyn Check>,
     pub(super) sources: Vec<Source>,
     pub(super) cookies: Option<Cookies>,
+    pub(super) protection: Protection,
     pub(super) public: PublicPaths,
     pub(super) token_type: TokenType,
     pub(super) demand: Option<Demand>,
@@ -77,6 +79,12 @@ impl Guard {
                 self.settle(parts.into(), checked, in_cookie)
             }
         }
+    }
+
+    /// The request's one token, not checked: for routes that take tokens which are no longer good, such
+    /// as a logout.
+    pub fn find<'a>(&self, parts: &'a Parts) -> Result<Found<'a>, Denial> {
+        find(&self.0.sources, parts.into())
     }
 
     /// The guard that let the request with these extensions through: on a public route, with
@@ -129,10 +137,13 @@ impl Guard {
         checked: Checked,
         in_cookie: bool,
     ) -> Result<Access, Denial> {
-        let claims = &checked.verified.claims;
+        let claims = &checked.verified().claims;
+        if in_cookie {
+            self.0.protection.check(asked, claims)?;
+        }
         check_type(self.0.token_type, claims.get("type"))?;
-        if in_cookie && let Some(cookies) = &self.0.cookies {
-            cookies.check_request(asked, claims.session_id().or(claims.jwt_id()))?;
+        if let Some(denial) = checked.refusal() {
+            return Err(denial.clone());
         }
         if let Some(demand) = &self.0.demand {
             demand.check(claims, self.now())?;

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use http::HeaderName;
 
-use super::ConfigError;
+use super::header::{Header, Reading};
+use super::{ConfigError, FlaskVersion};
 
 /// A place in a request where a token may be.
 ///
@@ -24,7 +25,7 @@ pub struct Location(Kind);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Header { name: String, scheme: Option<String>, exact: bool },
+    Header { name: String, scheme: Option<String>, reading: Reading },
     Cookie(String),
     Query(String),
     WebSocket(String),
@@ -38,7 +39,7 @@ impl Location {
 
     /// A header whose whole value is the token.
     pub fn header(name: &str) -> Self {
-        Self(Kind::Header { name: name.to_owned(), scheme: None, exact: false })
+        Self(Kind::Header { name: name.to_owned(), scheme: None, reading: Reading::AnyCase })
     }
 
     /// A cookie of this name.
@@ -72,16 +73,30 @@ impl Location {
     /// The scheme counts only as it is written here, as flask-jwt-extended has it; RFC 9110 has it
     /// in any case. Of use for headers with a scheme alone.
     #[must_use]
-    pub fn exact_scheme(mut self) -> Self {
-        if let Kind::Header { exact, .. } = &mut self.0 {
-            *exact = true;
+    pub fn exact_scheme(self) -> Self {
+        self.read_as(Reading::Exact)
+    }
+
+    /// The header is read as flask-jwt-extended reads it, for clients that were written for it: the
+    /// scheme as it is written, then the token, with any white space between; in version 4 this may be
+    /// one element of a list, in version 3 another scheme is a malformed header. And as there, what
+    /// is found here counts: places that come after it are not looked at then. Of use for headers
+    /// alone.
+    #[must_use]
+    pub fn as_flask_jwt_extended(self, version: FlaskVersion) -> Self {
+        self.read_as(Reading::Flask(version))
+    }
+
+    fn read_as(mut self, reading: Reading) -> Self {
+        if let Kind::Header { reading: own, .. } = &mut self.0 {
+            *own = reading;
         }
         self
     }
 
     pub(super) fn into_source(self) -> Result<Source, ConfigError> {
         match self.0 {
-            Kind::Header { name, scheme, exact } => header(&name, scheme, exact),
+            Kind::Header { name, scheme, reading } => header(&name, scheme, reading),
             Kind::Cookie(name) if !is_token(&name) => Err(ConfigError::CookieName(name)),
             Kind::Cookie(name) => Ok(Source::Cookie { name: name.into() }),
             Kind::Query(name) | Kind::WebSocket(name) if !is_token(&name) => {
@@ -96,7 +111,7 @@ impl Location {
 /// A [`Location`] that can be looked into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Source {
-    Header { header: HeaderName, name: Arc<str>, scheme: Option<Arc<str>>, exact: bool },
+    Header(Header),
     Cookie { name: Arc<str> },
     Query { name: Arc<str> },
     WebSocket { prefix: Arc<str> },
@@ -106,7 +121,7 @@ impl Source {
     /// What names it in an error.
     pub(super) fn describe(&self) -> String {
         match self {
-            Self::Header { name, .. } => format!("header {name}"),
+            Self::Header(Header { name, .. }) => format!("header {name}"),
             Self::Cookie { name } => format!("cookie {name}"),
             Self::Query { name } => format!("query parameter {name}"),
             Self::WebSocket { prefix } => format!("subprotocol {prefix}"),
@@ -114,13 +129,14 @@ impl Source {
     }
 }
 
-fn header(name: &str, scheme: Option<String>, exact: bool) -> Result<Source, ConfigError> {
+fn header(name: &str, scheme: Option<String>, reading: Reading) -> Result<Source, ConfigError> {
     let unusable = || ConfigError::HeaderName(name.to_owned());
-    let header = HeaderName::try_from(name).map_err(|_| unusable())?;
+    let header_name = HeaderName::try_from(name).map_err(|_| unusable())?;
     if let Some(scheme) = scheme.as_ref().filter(|scheme| !is_token(scheme)) {
         return Err(ConfigError::HeaderName(scheme.clone()));
     }
-    Ok(Source::Header { header, name: name_as_written(name), scheme: scheme.map(Arc::from), exact })
+    let (name, scheme) = (name_as_written(name), scheme.map(Arc::from));
+    Ok(Source::Header(Header { header_name, name, scheme, reading }))
 }
 
 /// `Authorization` rather than `authorization`, as people read it.

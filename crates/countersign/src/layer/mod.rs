@@ -35,12 +35,12 @@
 //!    different tokens, a header or a cookie that comes twice. What has not the form of a token is
 //!    refused with 401, and so is a request without one.
 //! 3. The [`Check`] judges it: [`Verifier`](crate::Verifier), then
-//!    [`Revocations`](crate::Revocations). If nobody can say whether it was revoked, the answer is
-//!    503.
-//! 4. The claim `type`, if it is there, must be the [`TokenType`] that is wanted.
-//! 5. If only a cookie carries the token, an unsafe request must show that a page of ours meant it;
+//!    [`Revocations`](crate::Revocations). A token that does not verify is refused.
+//! 4. If only a cookie carries the token, an unsafe request must show that a page of ours meant it;
 //!    see [`Cookies`]. What a header carries needs no such thing.
-//! 6. The [`Demand`] of the guard, then, further inside, of [`RequireLayer`] and of the extractors.
+//! 5. The claim `type`, if it is there, must be the [`TokenType`] that is wanted.
+//! 6. A token that was revoked is refused. If nobody can say whether it was, the answer is 503.
+//! 7. The [`Demand`] of the guard, then, further inside, of [`RequireLayer`] and of the extractors.
 //!
 //! What the client is told is for [`Answers`]; the [`Denial`] itself stands in the extensions of the
 //! response.
@@ -64,8 +64,10 @@ mod cookies;
 mod demand;
 mod denial;
 mod find;
+mod forgery;
 mod future;
 mod guard;
+mod header;
 #[expect(clippy::module_inception, reason = "the layer of the layer, as tower names it")]
 mod layer;
 mod location;
@@ -77,13 +79,14 @@ pub use self::access::Access;
 pub use self::answers::{Answers, FlaskAnswers, FlaskVersion};
 pub use self::body::{BodyGuardLayer, BodyGuardService};
 pub use self::builder::GuardBuilder;
-pub use self::check::{Check, Checked, Checking};
+pub use self::check::{Check, Checked, Checking, VerifyAndAsk};
 pub use self::config_error::ConfigError;
 pub use self::cookies::{
     Cookie, CookieError, Cookies, CookiesBuilder, SameSite, SetCookies, Silence,
 };
 pub use self::demand::Demand;
 pub use self::denial::{Absence, Ambiguity, BodyFault, CsrfFault, Denial, TokenType};
+pub use self::find::Found;
 pub use self::future::GuardFuture;
 pub use self::guard::Guard;
 pub use self::layer::{GuardLayer, RequireLayer};

@@ -15,7 +15,12 @@ fn every_denial_has_its_answer() {
     let max_age = std::time::Duration::from_mins(1);
     let rows = [
         (Denial::Missing(vec![Absence::NotJson]), 401, Some("Bearer"), "unauthenticated"),
-        (Denial::Malformed { name: "x".into(), scheme: None }, 401, invalid, "invalid_token"),
+        (
+            Denial::Malformed { name: "x".into(), scheme: None, empty: false },
+            401,
+            invalid,
+            "invalid_token",
+        ),
         (Denial::Invalid(VerifyError::Signature), 401, invalid, "invalid_token"),
         (Denial::WrongType { wanted: TokenType::Access }, 401, invalid, "invalid_token"),
         (Denial::Ended(EndReason::Logout), 401, invalid, "invalid_token"),

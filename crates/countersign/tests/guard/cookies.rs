@@ -222,6 +222,8 @@ fn cookies_that_cannot_be_safe_are_not_built() {
         "https://a.example",
         "https://a.example:8443",
         "http://localhost",
+        "http://app.localhost:3000",
+        "https://my_app.example",
         "http://127.0.0.1:80800",
         "http://[::1]:3000",
     ] {
@@ -233,6 +235,8 @@ fn cookies_that_cannot_be_safe_are_not_built() {
         "https://",
         "https://A.example",
         "https://a.example/",
+        "https://a.example?x",
+        "https://a@b.example",
         "https://a.example:443",
         "https://é.example",
         "://x",
@@ -243,6 +247,7 @@ fn cookies_that_cannot_be_safe_are_not_built() {
         "http://a.example",
         "capacitor://localhost",
         "http://localhost.a.example",
+        "http://alocalhost",
         "http://127.0.0.1.a.example",
     ] {
         assert_eq!(build(bad), Err(ConfigError::InsecureOrigin(bad.to_owned())));
@@ -254,7 +259,11 @@ fn cookies_that_cannot_be_safe_are_not_built() {
     assert_eq!(error(builder().name("a b")), ConfigError::CookieName("a b_access".into()));
     assert_eq!(error(builder().names("a", "b", "a")), ConfigError::CookieName("a".into()));
     assert_eq!(error(builder().also_from(["x"])), ConfigError::Origin("x".into()));
-    builder().also_from(["capacitor://localhost"]).names("a", "b", "c").build().unwrap();
+    builder()
+        .also_from(["capacitor://localhost", "app://Main"])
+        .names("a", "b", "c")
+        .build()
+        .unwrap();
 }
 
 #[test]

@@ -53,11 +53,16 @@ fn verifier(row: &Value) -> Verifier {
     verifier
 }
 
+fn version(row: &Value) -> FlaskVersion {
+    if row["version"] == "V3" { FlaskVersion::V3 } else { FlaskVersion::V4 }
+}
+
 fn header(row: &Value) -> Location {
     let header = Location::header(text(row, "JWT_HEADER_NAME", "Authorization"));
+    let header = header.as_flask_jwt_extended(version(row));
     match text(row, "JWT_HEADER_TYPE", "Bearer") {
         "" => header,
-        scheme => header.scheme(scheme).exact_scheme(),
+        scheme => header.scheme(scheme),
     }
 }
 
@@ -69,7 +74,6 @@ fn places(row: &Value) -> Vec<&str> {
 }
 
 fn guard(row: &Value, token_type: TokenType) -> Guard {
-    let version = if row["version"] == "V3" { FlaskVersion::V3 } else { FlaskVersion::V4 };
     let key = text(row, "JWT_ERROR_MESSAGE_KEY", "msg");
     let places = places(row);
     let locations = places.iter().filter_map(|place| match *place {
@@ -85,7 +89,7 @@ fn guard(row: &Value, token_type: TokenType) -> Guard {
     let mut builder = Guard::with_check(Own(verifier(row)))
         .clock(Clock::manual(NOW))
         .token_type(token_type)
-        .answers(Answers::flask_jwt_extended(version).message_key(key))
+        .answers(Answers::flask_jwt_extended(version(row)).message_key(key))
         .locations(locations)
         .demand(accept);
     if places.contains(&"cookies") {

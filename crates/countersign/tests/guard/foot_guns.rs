@@ -15,15 +15,16 @@ use countersign::axum::{Bearer, Fresh, Lenient, Outcome};
 use countersign::layer::{
     Access, Answers, Cookie, Cookies, CsrfFault, Demand, Denial, FlaskVersion, Guard, GuardBuilder,
 };
+use countersign::sessions::{Login, MemoryStore, SessionError, Sessions};
 use countersign::{
-    Clock, EndReason, Issuer, KeyRing, Profile, RevocationSet, Revocations, SignError, Subject,
-    Verifier, VerifyError,
+    Clock, EndReason, Issuer, KeyRing, Profile, RefreshTokens, RevocationSet, Revocations,
+    SignError, Subject, Verifier, VerifyError,
 };
 use serde_json::{Value, json};
 
 use crate::kit::{
-    APP, Answer, CSRF_KEY, KEY, NOW, app, ask, bear, builder, csrf_token, request, send, token,
-    token_with, with_cookies,
+    APP, Answer, CSRF_KEY, KEY, NOW, app, ask, bear, builder, csrf_token, decoded, request, send,
+    token, token_with, with_cookies,
 };
 
 /// A token of this header and these claims, whatever they are, with a good signature.
@@ -33,11 +34,6 @@ fn signed(header: &Value, claims: &Value) -> String {
     let message = format!("{}.{}", encode(header.as_bytes()), encode(claims.as_bytes()));
     let key = hmac::Key::new(hmac::HMAC_SHA256, &[7; 32]);
     format!("{message}.{}", encode(hmac::sign(&key, message.as_bytes()).as_ref()))
-}
-
-fn claims_of(token: &str) -> Value {
-    let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
 }
 
 /// The header of the kit's tokens, with these members in the place of its own.
@@ -58,7 +54,11 @@ fn lax() -> GuardBuilder {
 
 #[tokio::test]
 async fn a_lifetime_of_zero_never_means_for_ever() {
+    let lifetime = Issuer::builder(KEY.clone()).lifetime(Duration::ZERO).build();
+    assert_eq!(lifetime.err(), Some(SignError::Lifetime));
     let issuer = Issuer::new(KEY.clone());
+    let minted = issuer.access("alice").lifetime(Duration::ZERO).sign(NOW);
+    assert_eq!(minted, Err(SignError::Lifetime));
     for claims in [
         json!({ "sub": "a", "iat": NOW, "exp": NOW }),
         json!({ "sub": "a", "iat": NOW, "exp": NOW - 1 }),
@@ -68,7 +68,7 @@ async fn a_lifetime_of_zero_never_means_for_ever() {
     ] {
         assert_eq!(issuer.sign("at+jwt", &claims), Err(SignError::Lifetime), "{claims}");
     }
-    let mut claims = claims_of(&token());
+    let mut claims = decoded(&token(), 1);
     for exp in [json!(NOW), json!(0), json!(-1), json!(false), Value::Null, json!("never")] {
         claims["exp"] = exp;
         let token = signed(&header_with(&json!({})), &claims);
@@ -81,11 +81,11 @@ async fn a_lifetime_of_zero_never_means_for_ever() {
 
 #[tokio::test]
 async fn a_token_without_exp_or_of_another_kind_is_never_an_access_token() {
-    let mut without_exp = claims_of(&token());
+    let mut without_exp = decoded(&token(), 1);
     without_exp.as_object_mut().unwrap().remove("exp");
     let header = header_with(&json!({}));
     assert!(
-        bear(&app(&builder().build().unwrap()), "GET /me", &signed(&header, &claims_of(&token())))
+        bear(&app(&builder().build().unwrap()), "GET /me", &signed(&header, &decoded(&token(), 1)))
             .await
             .is_alice()
     );
@@ -94,12 +94,12 @@ async fn a_token_without_exp_or_of_another_kind_is_never_an_access_token() {
     for typ in
         [json!("JWT"), json!("refresh+jwt"), json!("reset+jwt"), json!(["at+jwt"]), json!("")]
     {
-        let token = signed(&header_with(&json!({ "typ": typ })), &claims_of(&token()));
+        let token = signed(&header_with(&json!({ "typ": typ })), &decoded(&token(), 1));
         cases.push((token, Denial::Invalid(VerifyError::Type)));
     }
     let mut bare = header_with(&json!({}));
     bare.as_object_mut().unwrap().remove("typ");
-    cases.push((signed(&bare, &claims_of(&token())), Denial::Invalid(VerifyError::Type)));
+    cases.push((signed(&bare, &decoded(&token(), 1)), Denial::Invalid(VerifyError::Type)));
     for own in ["refresh", "reset", "Access", ""] {
         let wanted = countersign::layer::TokenType::Access;
         cases.push((token_with(&json!({ "type": own })), Denial::WrongType { wanted }));
@@ -167,7 +167,7 @@ async fn a_claim_of_an_odd_type_is_refused_or_passed_over_and_no_500() {
             let router = Router::new().route("/me", get(name_it)).layer(guard.layer());
             for name in NAMES {
                 for odd in odd_values() {
-                    let mut claims = claims_of(&token());
+                    let mut claims = decoded(&token(), 1);
                     claims[name] = odd;
                     let token = signed(&header_with(&json!({})), &claims);
                     let answer = bear(&router, "GET /me", &token).await;
@@ -185,7 +185,7 @@ async fn an_issuer_that_is_a_list_is_refused_even_if_it_has_the_right_one() {
     for answers in every_answer() {
         for builder in [builder(), lax()] {
             let router = app(&builder.answers(answers.clone()).build().unwrap());
-            let mut claims = claims_of(&token());
+            let mut claims = decoded(&token(), 1);
             claims["iss"] = json!(["https://accounts.example.org"]);
             let answer = bear(&router, "GET /me", &signed(&header_with(&json!({})), &claims)).await;
             let wrong = VerifyError::WrongClaimType { name: "iss" };
@@ -206,7 +206,7 @@ async fn a_token_is_fresh_by_the_time_of_the_login_and_by_nothing_else() {
                 let token = token_with(&json!({ "fresh": odd, "auth_time": auth_time }));
                 assert_eq!(bear(&router, "GET /me", &token).await.status, status, "{odd}");
             }
-            let mut claims = claims_of(&token());
+            let mut claims = decoded(&token(), 1);
             claims["auth_time"] = odd;
             let answer = bear(&router, "GET /me", &signed(&header_with(&json!({})), &claims)).await;
             assert_eq!(answer.status, 401, "{claims}");
@@ -344,5 +344,34 @@ async fn implicit_refresh_never_undoes_a_logout() {
         let answer = bear(&router, "GET /me", &token).await;
         assert_eq!(answer.denial, Some(Denial::Ended(EndReason::Logout)));
         assert!(!answer.headers.contains_key("set-cookie"));
+    }
+}
+
+#[tokio::test]
+async fn neither_a_refresh_nor_a_pair_made_meanwhile_undoes_a_logout() {
+    let clock = Clock::manual(NOW);
+    let issuer = Issuer::builder(KEY.clone()).issuer("https://accounts.example.org");
+    let issuer = issuer.audience(["https://api.example.org"]).build().unwrap();
+    let refresh_tokens = RefreshTokens::new(&[7; 32], None).unwrap();
+    let sessions = Sessions::builder(MemoryStore::new(), issuer, refresh_tokens);
+    let sessions = sessions.clock(clock.clone()).build().unwrap();
+    let guard = builder().clock(clock.clone()).revocations(sessions.revocations());
+    let router = app(&guard.build().unwrap());
+
+    let session = sessions.log_in(Login::of("alice")).await.unwrap();
+    let first = sessions.pair(&session).unwrap();
+    assert!(bear(&router, "GET /me", &first.access_token).await.is_alice());
+    let refreshed = sessions.refresh(&first.refresh_token).await.unwrap();
+    sessions.log_out_by_refresh_token(&first.refresh_token).await.unwrap();
+    // A request that was under way when the logout came still answers with new tokens.
+    for session in [&session, &refreshed] {
+        let late = sessions.pair(session).unwrap();
+        let answer = bear(&router, "GET /me", &late.access_token).await;
+        assert_eq!(answer.denial, Some(Denial::Ended(EndReason::Logout)));
+        for _ in 0..2 {
+            let refused = sessions.refresh(&late.refresh_token).await;
+            assert!(matches!(refused, Err(SessionError::Ended(EndReason::Logout))), "{refused:?}");
+            clock.advance(Duration::from_mins(30));
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::sync::LazyLock;
 use axum::Router;
 use axum::body::Body;
 use axum::routing::{any, get};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::axum::Bearer;
 use countersign::layer::{Cookies, Denial, Guard, GuardBuilder, Location};
 use countersign::{Algorithm, Clock, CsrfTokens, Issuer, KeyRing, Profile, SigningKey, Verifier};
@@ -56,6 +58,12 @@ pub(crate) fn token_with(changes: &Value) -> String {
 
 pub(crate) fn token() -> String {
     token_with(&json!({}))
+}
+
+/// What a token's segment says.
+pub(crate) fn decoded(token: &str, segment: usize) -> Value {
+    let segment = token.split('.').nth(segment).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(segment).unwrap()).unwrap()
 }
 
 /// `/me` says who asks, by any method; `/public` says that anybody may.

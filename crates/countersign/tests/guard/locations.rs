@@ -104,6 +104,12 @@ async fn t7_a_header_and_a_cookie_that_differ_are_refused() {
     let answer =
         ask(&app, "POST /me", &[("authorization", &bearer), ("cookie", &cookie(&good))]).await;
     assert!(answer.is_alice(), "{answer:?}");
+    // Nor does a header that carries no token let a cookie pass for what was meant.
+    for malformed in ["Bearer", "Bearer a b"] {
+        let headers = [("authorization", malformed), ("cookie", &cookie(&good))];
+        let answer = ask(&app, "GET /me", &headers).await;
+        assert_eq!(answer.denial, Some(Denial::Ambiguous(Ambiguity::TwoTokens)), "{malformed}");
+    }
     // Another scheme's credentials are none of ours.
     let headers = [("authorization", "Basic YTpi"), ("cookie", &cookie(&good))];
     assert!(ask(&app, "GET /me", &headers).await.is_alice());

@@ -1,7 +1,11 @@
 //! Tokens that the older system minted which a dialect takes the place of.
 
-use countersign::{Algorithm, Claims, KeyError, KeyRing, Profile, SigningKey, Verified, Verifier};
 use std::sync::Arc;
+
+use countersign::layer::Denial;
+use countersign::{
+    Algorithm, Claims, KeyError, KeyRing, Profile, SigningKey, Verified, Verifier, VerifyError,
+};
 
 use crate::app::App;
 use crate::clock::Time;
@@ -60,35 +64,29 @@ impl LegacyTokens {
         Ok(Some(Self { source, rule, verifier, until }))
     }
 
-    /// Checks a token that is not one of ours. `None` where it is not the older system's either, or
+    /// Verifies a token that is not one of ours. `None` where it is not the older system's either, or
     /// no longer taken.
-    pub(super) async fn check(
-        &self,
-        app: &App,
-        token: &str,
-        now: Time,
-    ) -> Option<Result<(Arc<Verified>, Legacy), Refusal>> {
-        use countersign::VerifyError as Invalid;
-        if now >= self.until {
+    pub(super) fn verify(&self, token: &str, now: i64) -> Option<Result<Arc<Verified>, Denial>> {
+        if Time::from_seconds(now) >= self.until {
             return None;
         }
-        match self.verifier.verify(token, now.seconds()) {
+        match self.verifier.verify(token, now) {
             // Ours carry it: one that is refused as ours is not good by another way.
-            Ok(verified) if verified.claims.session_id().is_some() => None,
-            Ok(verified) => Some(self.admit(app, token, verified).await),
-            Err(Invalid::Expired) => Some(Err(Refusal::Invalid(Invalid::Expired))),
+            Ok(verified) => verified.claims.session_id().is_none().then_some(Ok(verified)),
+            Err(VerifyError::Expired) => Some(Err(VerifyError::Expired.into())),
             Err(_) => None,
         }
     }
 
-    async fn admit(
+    /// What is known of a token that verifies, if its user may still use it.
+    pub(super) async fn admit(
         &self,
         app: &App,
         token: &str,
-        verified: Arc<Verified>,
-    ) -> Result<(Arc<Verified>, Legacy), Refusal> {
+        verified: &Verified,
+    ) -> Result<Legacy, Refusal> {
         let claims = &verified.claims;
-        let missing = |name| Refusal::Invalid(countersign::VerifyError::MissingClaim { name });
+        let missing = |name| VerifyError::MissingClaim { name };
         let stamp = match self.rule.stamp {
             Some(stamp) => Some(stamp(claims).ok_or_else(|| missing("login_time"))?),
             None => None,
@@ -98,6 +96,6 @@ impl LegacyTokens {
         let presented = LegacyToken { source: self.source, owner, stamp, id: id.clone() };
         let user = app.admit_legacy(&presented).await?;
         let expires_at = Time::from_seconds(claims.expires_at());
-        Ok((verified, Legacy { user, token_id: id, expires_at }))
+        Ok(Legacy { user, token_id: id, expires_at })
     }
 }

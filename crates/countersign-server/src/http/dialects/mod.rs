@@ -3,10 +3,10 @@
 
 pub mod access_refresh;
 pub mod auth_token;
+pub mod check;
 pub mod code_envelope;
 pub mod credentials;
-pub mod flask_jwt;
-pub mod flask_token;
+pub mod flask;
 pub mod legacy;
 pub mod listing;
 pub mod mirror;
@@ -18,11 +18,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::FromRef;
-use countersign::{
-    Algorithm, Claims, Issuer, KeyError, KeyRing, Profile, SigningKey, Verified, Verifier,
-};
+use countersign::layer::{ConfigError, Guard, GuardBuilder, TokenType, VerifyAndAsk};
+use countersign::{Algorithm, EndReason, Issuer, KeyError, KeyRing, Profile, SigningKey, Verifier};
 use serde::Serialize;
 
+use self::check::Bearer;
 use self::legacy::{Legacy, LegacyTokens};
 use self::mirror::Mirror;
 use super::router::Route;
@@ -33,9 +33,9 @@ use crate::error::{Refusal, Result};
 use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
 use crate::operations::lasting::Lasting;
-use crate::operations::legacy::Owner;
 use crate::operations::{Caller, Terms};
 use crate::password::Policy;
+use crate::tables::user::{self, User};
 
 /// How many good tokens each dialect's verifier remembers.
 const REMEMBERED_TOKENS: usize = 10_000;
@@ -61,6 +61,8 @@ pub struct Definition {
     pub legacy: legacy::Rule,
     /// The refresh token that a good token of the dialect is, where it has such tokens.
     pub lasting: Option<fn(&Bearer) -> Option<Lasting>>,
+    /// Where its tokens are, and what those are told who have no good one.
+    pub guard: fn(GuardBuilder, &Dialect) -> GuardBuilder,
     /// What its clients send as a password.
     pub presented: Presented,
     /// What it copies to Redis, where there is one.
@@ -117,40 +119,11 @@ struct Parts {
     definition: &'static Definition,
     config: DialectConfig,
     issuer: Issuer,
-    verifier: Verifier,
+    tokens: VerifyAndAsk,
     legacy: Option<LegacyTokens>,
     access_ttl: Duration,
     terms: Terms,
     policy: Option<Policy>,
-}
-
-/// A token that is good.
-#[derive(Clone, Debug)]
-pub struct Bearer {
-    verified: Arc<Verified>,
-    owner: fn(&Claims) -> Option<Owner>,
-    /// What is known of it where the older system minted it.
-    pub legacy: Option<Legacy>,
-}
-
-impl Bearer {
-    /// What the token says.
-    pub fn claims(&self) -> &Claims {
-        &self.verified.claims
-    }
-
-    /// The session that the token belongs to; the older system's belong to none.
-    pub fn session_id(&self) -> Option<&str> {
-        self.claims().session_id()
-    }
-
-    /// Whose it is, as far as that is known without a look into the database.
-    pub fn owner(&self) -> Option<Owner> {
-        match &self.legacy {
-            Some(legacy) => Some(Owner::Id(legacy.user.id.clone())),
-            None => (self.owner)(self.claims()),
-        }
-    }
 }
 
 impl Dialect {
@@ -164,31 +137,18 @@ impl Dialect {
         &self.0.config
     }
 
-    /// Checks a token of this dialect and of no other: one that was minted here, or, while the
-    /// configuration says so, by the older system.
-    pub async fn check(&self, token: &str, now: Time) -> Result<Bearer, Refusal> {
-        let Parts { app, definition, verifier, legacy, .. } = &*self.0;
-        let owner = definition.legacy.owner;
-        let refusal = match app.check_token_with(verifier, token, now) {
-            Ok(verified) => {
-                if let Some(session_id) = verified.claims.session_id()
-                    && definition.mirror.is_some()
-                {
-                    app.expect_copy(session_id);
-                }
-                return Ok(Bearer { verified, owner, legacy: None });
-            }
-            Err(refusal) => refusal,
-        };
-        let (Some(tokens), Refusal::Invalid(_)) = (legacy, &refusal) else { return Err(refusal) };
-        let (verified, legacy) = tokens.check(app, token, now).await.ok_or(refusal)??;
-        Ok(Bearer { verified, owner, legacy: Some(legacy) })
+    /// The guard before the dialect's routes, to be built.
+    pub fn guard(&self) -> GuardBuilder {
+        let guard = Guard::with_check(self.clone())
+            .token_type(TokenType::Any)
+            .clock(self.app().clock.source());
+        (self.0.definition.guard)(guard, self)
     }
 
     /// Ends the session of the token; of the older system's, only that token.
     pub async fn log_out(&self, caller: &Caller, bearer: &Bearer) -> Result<()> {
         let app = self.app();
-        match &bearer.legacy {
+        match bearer.legacy() {
             Some(Legacy { user, token_id, expires_at }) => {
                 app.log_out_legacy(caller, &user.id, (token_id, *expires_at)).await
             }
@@ -214,6 +174,19 @@ impl Dialect {
             }
             _ => self.log_out(caller, bearer).await,
         }
+    }
+
+    /// The user of a good token, from the database.
+    ///
+    /// # Errors
+    /// [`Refusal::Ended`] where there is none who may use it.
+    pub async fn user(&self, bearer: &Bearer) -> Result<User> {
+        if let Some(legacy) = bearer.legacy() {
+            return Ok(legacy.user.clone());
+        }
+        let session_id = bearer.session_id().unwrap_or_default();
+        let user = user::find_by_session(&self.app().db, session_id).await?;
+        Ok(user.filter(User::is_active).ok_or(Refusal::Ended(EndReason::Deleted))?)
     }
 
     /// How long the dialect's sessions live.
@@ -271,6 +244,9 @@ pub enum MountError {
         /// The method and the path.
         route: String,
     },
+    /// The guard before a route cannot be built.
+    #[error("the guard before the routes: {0}")]
+    Guard(#[from] ConfigError),
     /// There is no such dialect.
     #[error("dialects.name: there is no dialect {0:?}")]
     Unknown(String),
@@ -314,14 +290,15 @@ fn mount_one(app: &App, config: &DialectConfig) -> Result<Mounted, MountError> {
     let session_ttl = config.refresh_ttl.filter(|_| definition.refresh_ttl.is_some());
     let session_ttl = session_ttl.or(definition.refresh_ttl).unwrap_or(access_ttl);
     let ring = KeyRing::new(vec![key.verifying_key()]);
+    let verifier = Verifier::new(definition.profile, ring)
+        .leeway(app.config.tokens.leeway)
+        .remember(REMEMBERED_TOKENS);
     let state = Dialect(Arc::new(Parts {
         app: app.clone(),
         definition,
         config: config.clone(),
         issuer: Issuer::new(key),
-        verifier: Verifier::new(definition.profile, ring)
-            .leeway(app.config.tokens.leeway)
-            .remember(REMEMBERED_TOKENS),
+        tokens: VerifyAndAsk::new(verifier, app.node.standing()),
         legacy,
         access_ttl,
         terms: Terms {

@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use axum::Json;
-use axum::response::{IntoResponse, Response};
-use http::StatusCode;
-use http::header::RETRY_AFTER;
+use axum::body::Body;
+use axum::response::IntoResponse;
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Response, StatusCode};
 use serde_json::{Value, json};
 
-use super::flask_jwt::{Answer, EXPIRED};
-use super::flask_token::Denied;
 use crate::error::Error;
 use crate::http::json::BodyError;
 use crate::http::problem::Problem;
@@ -73,19 +72,12 @@ impl Fail {
         }
     }
 
-    /// The answer to a token that is not taken.
-    pub fn denied(denied: Denied, words: &Words) -> Self {
-        match denied {
-            Denied::Told(answer) => answer.into(),
-            Denied::Expired => EXPIRED.into(),
-            Denied::Failed(error) => Self::of(error, words),
+    /// The answer, as a guard gives it.
+    pub fn into_http(self) -> Response<Bytes> {
+        match self {
+            Self::Told { status, body, retry_after } => json_answer(status, &body, retry_after),
+            Self::Native(problem) => problem.into_http(),
         }
-    }
-}
-
-impl From<Answer> for Fail {
-    fn from(Answer { status, msg }: Answer) -> Self {
-        Self::new(status, json!({ "msg": msg }))
     }
 }
 
@@ -103,18 +95,36 @@ impl From<BodyError> for Fail {
 }
 
 impl IntoResponse for Fail {
-    fn into_response(self) -> Response {
-        let (status, body, retry_after) = match self {
-            Self::Told { status, body, retry_after } => (status, body, retry_after),
-            Self::Native(problem) => return problem.into_response(),
-        };
-        later((status, Json(body)).into_response(), retry_after)
+    fn into_response(self) -> axum::response::Response {
+        self.into_http().map(Body::from)
     }
+}
+
+/// A body of JSON.
+pub fn json_answer(
+    status: StatusCode,
+    body: &Value,
+    retry_after: Option<Duration>,
+) -> Response<Bytes> {
+    let json = HeaderValue::from_static("application/json");
+    later(answer(status, json, body.to_string()), retry_after)
+}
+
+/// A body of this type.
+pub fn answer(
+    status: StatusCode,
+    content_type: HeaderValue,
+    body: impl Into<Bytes>,
+) -> Response<Bytes> {
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
+    response
 }
 
 /// The response, with when to come back where there is such a time: in whole seconds, rounded up,
 /// at least one.
-pub fn later(mut response: Response, retry_after: Option<Duration>) -> Response {
+pub fn later(mut response: Response<Bytes>, retry_after: Option<Duration>) -> Response<Bytes> {
     if let Some(retry_after) = retry_after {
         let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
         response.headers_mut().insert(RETRY_AFTER, seconds.max(1).into());

@@ -1,12 +1,12 @@
 //! Users and sessions as the native API writes them.
 
 use axum::Json;
+use countersign::layer::SetCookies;
 use serde::Serialize;
 
 use crate::app::App;
 use crate::clock::Time;
 use crate::error::Result;
-use crate::http::cookies::SetCookies;
 use crate::operations::Caller;
 use crate::operations::accounts::Profile;
 use crate::tables::session::Session;
@@ -76,12 +76,8 @@ impl SessionAnswer {
     ) -> Result<(SetCookies, Json<Self>)> {
         app.enlist(&mut session).await?;
         let pair = app.token_pair(&user, &session, caller.now)?;
-        let in_cookies = app.config.cookies.enabled;
-        let cookies = if in_cookies {
-            SetCookies::of(app, &session.id, &pair)
-        } else {
-            SetCookies::default()
-        };
+        let in_cookies = app.cookies.is_some();
+        let cookies = app.session_cookies(&session.id, &pair)?;
         let answer = Self {
             token_type: "Bearer",
             expires_in: pair.access_ttl.as_secs(),

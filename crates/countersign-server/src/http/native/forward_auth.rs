@@ -8,21 +8,19 @@
 use axum::extract::{Extension, RawQuery, State};
 use axum::response::IntoResponse;
 use countersign::Claims;
+use countersign::layer::{Denial, Guard};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use crate::app::App;
-use crate::error::Refusal;
-use crate::http::identity::{Found, find_access_token};
 use crate::http::problem::Problem;
 use crate::http::server::Peer;
-use crate::operations::Caller;
 
 const USER: HeaderName = HeaderName::from_static("x-auth-user");
 const ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
 const SESSION: HeaderName = HeaderName::from_static("x-auth-session");
 /// In which proxies tell the method of the original request.
 const METHODS: [&str; 2] = ["x-forwarded-method", "x-original-method"];
-const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 
 /// 200 with who it is, for a good access token with every role that the query names; nothing else
 /// is let through. No database is read.
@@ -30,17 +28,16 @@ pub async fn get(
     State(app): State<App>,
     RawQuery(query): RawQuery,
     peer: Option<Extension<Peer>>,
-    caller: Caller,
-    headers: HeaderMap,
+    parts: Parts,
 ) -> Result<impl IntoResponse, Problem> {
     let roles = wanted_roles(query.as_deref().unwrap_or_default())?;
-    let found = find_access_token(&app, &headers).map_err(as_unauthorized)?;
-    let Found { token, in_cookie } = found.ok_or(Refusal::Missing)?;
-    let verified = app.check_access_token(&token, caller.now).await?;
-    let claims = &verified.claims;
-    if in_cookie {
-        let peer = peer.map(|Extension(peer)| peer);
-        check_page(&app, &headers, (peer, claims.session_id().unwrap_or_default()))?;
+    let guard = Guard::of(&parts.extensions)?;
+    let access = guard.check(&parts).await.map_err(as_unauthorized)?;
+    let claims = access.claims();
+    // The guard takes the proxy's own request for the original one, and that is safe.
+    let peer = peer.map(|Extension(peer)| peer);
+    if access.is_by_cookie() && !is_safe(&app, &parts.headers, peer) {
+        app.check_csrf(&parts.headers, claims.session_id().unwrap_or_default())?;
     }
     let granted = claims.roles();
     match roles.iter().find(|role| !granted.contains(&role.as_str())) {
@@ -74,27 +71,12 @@ fn wanted_roles(query: &str) -> Result<Vec<String>, Problem> {
 }
 
 /// Two tokens are as none: proxies pass a 401 on, and take a 400 for a failure of this server.
-fn as_unauthorized(problem: Problem) -> Problem {
-    if problem.status() == StatusCode::BAD_REQUEST { Refusal::Missing.into() } else { problem }
+fn as_unauthorized(denial: Denial) -> Denial {
+    if matches!(denial, Denial::Ambiguous(_)) { Denial::Missing(Vec::new()) } else { denial }
 }
 
 /// A cookie comes along with whatever any page makes the browser send, so what changes something
-/// must show that a page of ours sent it. A page cannot give a WebSocket's handshake a header.
-fn check_page(
-    app: &App,
-    headers: &HeaderMap,
-    (peer, session_id): (Option<Peer>, &str),
-) -> Result<(), Problem> {
-    if !is_safe(app, headers, peer) {
-        app.check_csrf(headers, session_id)
-    } else if headers.contains_key(SEC_WEBSOCKET_KEY) {
-        app.check_origin(headers)
-    } else {
-        Ok(())
-    }
-}
-
-/// Whether the original request is known to be a GET or a HEAD: a trusted proxy says so, in one
+/// must show that a page of ours sent it. Whether the original request is known to be a GET or a HEAD: a trusted proxy says so, in one
 /// header or in both.
 fn is_safe(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> bool {
     let trusted = peer.is_some_and(|Peer(peer)| {

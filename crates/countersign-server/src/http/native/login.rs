@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::answer::SessionAnswer;
 use super::register::display_name;
 use crate::app::App;
-use crate::http::cookies::Cookie;
 use crate::http::json::Json;
 use crate::http::problem::Problem;
 use crate::operations::Caller;
@@ -32,7 +31,7 @@ pub async fn post(
     Json(Login { identifier, password, device }): Json<Login>,
 ) -> Result<impl IntoResponse, Problem> {
     app.check_login_origin(&headers)?;
-    let replaced = Cookie::session_to_replace(&app, &headers)?;
+    let replaced = app.session_to_replace(&headers)?;
     let device = device.map(|device| display_name("device", &device)).transpose()?;
     let log_in = LogIn { identifier, password, presented: Presented::Typed, device };
     let begun = app.log_in(&caller, &app.native_terms(), log_in).await?;

@@ -3,13 +3,14 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 use countersign::EndReason;
+use countersign::layer::{Denial, Found, Guard, SetCookies};
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::Refusal;
-use crate::http::cookies::{Cookie, SetCookies};
-use crate::http::identity::{find_access_token, or_deleted};
+use crate::http::identity::or_deleted;
 use crate::http::json::OptionalJson;
 use crate::http::problem::Problem;
 use crate::operations::Caller;
@@ -32,24 +33,18 @@ pub struct Logout {
 pub async fn post(
     State(app): State<App>,
     caller: Caller,
-    headers: HeaderMap,
+    parts: Parts,
     OptionalJson(Logout { scope, refresh_token }): OptionalJson<Logout>,
 ) -> Result<impl IntoResponse, Problem> {
     match scope {
         Scope::This => {
-            let session_id = this_session(&app, &caller, &headers, refresh_token)?;
+            let session_id = this_session(&app, &caller, &parts, refresh_token).await?;
             app.log_out(&caller, &session_id).await?;
         }
         Scope::Others | Scope::All => {
-            let Some(found) = find_access_token(&app, &headers)? else {
-                return Err(Refusal::Missing.into());
-            };
-            let verified = app.check_access_token(&found.token, caller.now).await?;
-            let claims = &verified.claims;
+            let access = Guard::of(&parts.extensions)?.check(&parts).await?;
+            let claims = access.claims();
             let session_id = claims.session_id().unwrap_or_default();
-            if found.in_cookie {
-                app.check_csrf(&headers, session_id)?;
-            }
             let except = (scope == Scope::Others).then_some(session_id);
             let user_id = claims.subject().unwrap_or_default();
             app.log_out_everywhere(&caller, user_id, except, EndReason::LogoutAll)
@@ -58,8 +53,8 @@ pub async fn post(
         }
     }
     let gone = scope != Scope::Others;
-    let cookies = if gone { SetCookies::clear(&app) } else { SetCookies::default() };
-    let clear = (gone && app.config.cookies.enabled).then_some([(CLEAR_SITE_DATA, "\"storage\"")]);
+    let cookies = if gone { app.cleared_cookies() } else { SetCookies::default() };
+    let clear = (gone && app.cookies.is_some()).then_some([(CLEAR_SITE_DATA, "\"storage\"")]);
     Ok((StatusCode::NO_CONTENT, cookies, clear.map_or_else(HeaderMap::new, as_headers)))
 }
 
@@ -68,35 +63,40 @@ fn as_headers(headers: [(HeaderName, &'static str); 1]) -> HeaderMap {
 }
 
 /// The session whose token the request carries: in the body, in a header, or in a cookie.
-fn this_session(
+async fn this_session(
     app: &App,
     caller: &Caller,
-    headers: &HeaderMap,
+    parts: &Parts,
     refresh_token: Option<String>,
 ) -> Result<String, Problem> {
     if let Some(token) = refresh_token {
         return session_of_refresh_token(app, &token);
     }
-    let refresh_cookie = Cookie::Refresh.find(app, headers)?;
-    match find_access_token(app, headers)? {
-        Some(found) if !found.in_cookie || refresh_cookie.is_none() => {
-            let verified = app
-                .verifier
-                .verify_even_if_expired(&found.token, caller.now.seconds())
-                .map_err(Refusal::from)?;
-            let session_id = verified.claims.session_id().unwrap_or_default().to_owned();
-            if found.in_cookie {
-                app.check_csrf(headers, &session_id)?;
-            }
-            Ok(session_id)
+    let refresh_cookie = app.refresh_cookie(&parts.headers)?;
+    let missing = match Guard::of(&parts.extensions)?.find(parts) {
+        Ok(found) if !found.is_in_cookie() || refresh_cookie.is_none() => {
+            return session_of_access_token(app, caller, (parts, found)).await;
         }
-        _ => {
-            let token = refresh_cookie.ok_or(Refusal::Missing)?;
-            let session_id = session_of_refresh_token(app, &token)?;
-            app.check_csrf(headers, &session_id)?;
-            Ok(session_id)
-        }
+        Ok(_) => Denial::Missing(Vec::new()),
+        Err(missing @ Denial::Missing(_)) => missing,
+        Err(denial) => return Err(denial.into()),
+    };
+    let session_id = session_of_refresh_token(app, refresh_cookie.ok_or(missing)?)?;
+    app.check_csrf(&parts.headers, &session_id)?;
+    Ok(session_id)
+}
+
+async fn session_of_access_token(
+    app: &App,
+    caller: &Caller,
+    (parts, found): (&Parts, Found<'_>),
+) -> Result<String, Problem> {
+    let session_id = app.session_of_access_token(found.token(), caller.now).await;
+    let session_id = session_id.map_err(Denial::from)?;
+    if found.is_in_cookie() {
+        app.check_csrf(&parts.headers, &session_id)?;
     }
+    Ok(session_id)
 }
 
 fn session_of_refresh_token(app: &App, token: &str) -> Result<String, Problem> {

@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::answer::UserAnswer;
 use super::register::display_name;
 use crate::app::App;
-use crate::http::cookies::SetCookies;
 use crate::http::identity::{Identity, or_deleted};
 use crate::http::json::{Json, OptionalJson};
 use crate::http::problem::Problem;
@@ -64,5 +63,5 @@ pub async fn delete(
     Json(Delete { password }): Json<Delete>,
 ) -> Result<impl IntoResponse, Problem> {
     app.delete_own(&caller, identity.user_id(), password).await.map_err(or_deleted)?;
-    Ok((StatusCode::NO_CONTENT, SetCookies::clear(&app), ()))
+    Ok((StatusCode::NO_CONTENT, app.cleared_cookies(), ()))
 }

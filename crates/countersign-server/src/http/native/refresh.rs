@@ -8,7 +8,6 @@ use serde::Deserialize;
 use super::answer::SessionAnswer;
 use crate::app::App;
 use crate::error::{Error, Refusal};
-use crate::http::cookies::Cookie;
 use crate::http::json::OptionalJson;
 use crate::http::problem::Problem;
 use crate::operations::Caller;
@@ -27,14 +26,14 @@ pub async fn post(
     headers: HeaderMap,
     OptionalJson(Refresh { refresh_token }): OptionalJson<Refresh>,
 ) -> Result<impl IntoResponse, Problem> {
-    let token = match (refresh_token, Cookie::Refresh.find(&app, &headers)?) {
+    let token = match (refresh_token, app.refresh_cookie(&headers)?) {
         (Some(token), None) => token,
         (Some(token), Some(cookie)) if token == cookie => token,
         (None, Some(cookie)) => {
-            let session_id = app.refresh_tokens.read(&cookie).map(|token| token.session_id);
+            let session_id = app.refresh_tokens.read(cookie).map(|token| token.session_id);
             let session_id = session_id.ok_or(Refusal::NotARefreshToken)?;
             app.check_csrf(&headers, &session_id.to_string())?;
-            cookie
+            cookie.to_owned()
         }
         // One session's token with another's cookie: nobody honest sends that.
         (Some(_), Some(_)) => return Err(Refusal::NotARefreshToken.into()),

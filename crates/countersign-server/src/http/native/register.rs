@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 use super::answer::{SessionAnswer, UserAnswer};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::cookies::Cookie;
 use crate::http::json::Json;
 use crate::http::problem::Problem;
 use crate::identifier::{DisplayName, Identifier, Kind, Shapes};
@@ -51,7 +50,7 @@ pub async fn post(
     Json(register): Json<Register>,
 ) -> Result<impl IntoResponse, Problem> {
     app.check_login_origin(&headers)?;
-    let replaced = Cookie::session_to_replace(&app, &headers)?;
+    let replaced = app.session_to_replace(&headers)?;
     let registration = register.parse(app.shapes)?;
     let policy = app.policy();
     let terms = app.native_terms();

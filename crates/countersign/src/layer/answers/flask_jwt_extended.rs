@@ -58,7 +58,7 @@ impl FlaskAnswers {
 fn tell(version: FlaskVersion, denial: &Denial) -> (StatusCode, String) {
     let (status, message) = match denial {
         Denial::Missing(absences) => return missing(version, absences),
-        Denial::Malformed { name, scheme } => {
+        Denial::Malformed { name, scheme, .. } => {
             (StatusCode::UNPROCESSABLE_ENTITY, bad_header(version, name, scheme.as_deref()))
         }
         Denial::Invalid(VerifyError::Expired) => {

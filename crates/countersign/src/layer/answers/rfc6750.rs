@@ -5,7 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderValue, Response, StatusCode};
 use serde_json::json;
 
-use crate::layer::{BodyFault, CsrfFault, Denial};
+use crate::layer::{BodyFault, Denial};
 
 /// What is told of a denial.
 struct Told {
@@ -61,7 +61,7 @@ fn tell(denial: &Denial) -> Told {
             (StatusCode::PAYLOAD_TOO_LARGE, "invalid_request", Challenge::No)
         }
         Denial::Body(_) => (StatusCode::BAD_REQUEST, "invalid_request", Challenge::No),
-        Denial::Csrf(fault) => (StatusCode::FORBIDDEN, csrf_code(*fault), Challenge::No),
+        Denial::Csrf(fault) => (StatusCode::FORBIDDEN, fault.code(), Challenge::No),
         Denial::Scope { required } => {
             let challenge = Challenge::With("scope", (**required).to_owned());
             (StatusCode::FORBIDDEN, "insufficient_scope", challenge)
@@ -73,14 +73,6 @@ fn tell(denial: &Denial) -> Told {
         Denial::Unprotected => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", Challenge::No),
     };
     Told { status, error, challenge, description: description(denial) }
-}
-
-fn csrf_code(fault: CsrfFault) -> &'static str {
-    match fault {
-        CsrfFault::MissingHeader => "csrf_missing",
-        CsrfFault::Mismatch => "csrf_mismatch",
-        CsrfFault::ForeignSite | CsrfFault::NoOrigin => "csrf_origin",
-    }
 }
 
 /// A client that only guesses learns nothing of which check it failed.

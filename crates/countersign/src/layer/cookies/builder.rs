@@ -115,7 +115,8 @@ fn is_secure(origin: &str) -> Result<bool, ConfigError> {
         None => host.split(':').next().unwrap_or_default(),
     };
     let address: Option<std::net::IpAddr> = bare.parse().ok();
-    if bare == "localhost" || address.is_some_and(|address| address.is_loopback()) {
+    let named = bare == "localhost" || bare.ends_with(".localhost");
+    if named || address.is_some_and(|address| address.is_loopback()) {
         Ok(false)
     } else {
         Err(ConfigError::InsecureOrigin(origin.to_owned()))
@@ -131,8 +132,13 @@ fn is_origin(origin: &str) -> bool {
         "http" => ":80",
         _ => "/",
     };
-    let fits =
-        |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b':' | b'[' | b']');
+    // Of schemes that browsers do not know they leave the host as it is.
+    let is_known = own_port != "/";
+    let fits = |byte: u8| {
+        byte.is_ascii_graphic()
+            && !b"/\\?#@".contains(&byte)
+            && !(is_known && byte.is_ascii_uppercase())
+    };
     let is_scheme = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'.' | b'-');
     !scheme.is_empty()
         && scheme.bytes().all(is_scheme)

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::Cookies;
 use crate::layer::CsrfFault;
 use crate::layer::find::Asked;
+use crate::layer::forgery::is_safe;
 
 const TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -65,12 +66,10 @@ impl Cookies {
             // Over HTTP/2 a WebSocket's handshake is a CONNECT (RFC 8441). A page cannot give any
             // handshake a header.
             Method::CONNECT => self.check_origin(asked.headers, Silence::IsRefused),
-            Method::GET | Method::HEAD | Method::OPTIONS
-                if asked.headers.contains_key(SEC_WEBSOCKET_KEY) =>
-            {
+            ref method if is_safe(method) && asked.headers.contains_key(SEC_WEBSOCKET_KEY) => {
                 self.check_origin(asked.headers, Silence::IsRefused)
             }
-            Method::GET | Method::HEAD | Method::OPTIONS => Ok(()),
+            ref method if is_safe(method) => Ok(()),
             _ => self.check_csrf(asked.headers, session.ok_or(CsrfFault::Mismatch)?),
         }
     }

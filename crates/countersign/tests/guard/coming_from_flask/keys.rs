@@ -56,6 +56,21 @@ async fn a_pair_of_keys_in_pem_signs_and_verifies() {
     assert_eq!(answer.denial, Some(Denial::Invalid(VerifyError::Algorithm)));
 }
 
+/// `JWT_PUBLIC_KEY`
+#[tokio::test]
+async fn a_jwk_set_has_all_keys_of_an_issuer() {
+    let keys = [Algorithm::Es256, Algorithm::EdDsa]
+        .map(|algorithm| SigningKey::generate(algorithm, Some(algorithm.as_str())).unwrap());
+    let public: Vec<_> = keys.iter().filter_map(SigningKey::public_jwk).collect();
+    let ring = KeyRing::from_jwk_set(&json!({ "keys": public }).to_string()).unwrap();
+    let router = router(ring.keys());
+    for key in &keys {
+        assert!(present(&router, key, "alice").await.is_alice(), "{key:?}");
+    }
+    let other = SigningKey::generate(Algorithm::Es256, Some("ES256")).unwrap();
+    assert_eq!(present(&router, &other, "alice").await.status, 401);
+}
+
 /// `JWT_ALGORITHM`, `JWT_SECRET_KEY`
 #[tokio::test]
 async fn a_secret_must_be_as_long_as_its_algorithm_wants() {

@@ -2,14 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::answer::{fail, storage_failed};
-use super::token::{check, over};
+use super::answer::{fail, over, storage_failed};
 use crate::error::Error;
 use crate::http::dialects::Dialect;
-use crate::http::dialects::flask_jwt::Wanted;
+use crate::http::dialects::check::Bearer;
 use crate::http::dialects::reply::{Fail, is_storage};
 use crate::operations::Caller;
 
@@ -17,9 +15,8 @@ use crate::operations::Caller;
 pub async fn access(
     State(dialect): State<Dialect>,
     caller: Caller,
-    headers: HeaderMap,
+    bearer: Bearer,
 ) -> Result<Json<Value>, Fail> {
-    let bearer = check(&dialect, &headers, Wanted::Access, caller.now).await?;
     match dialect.revoke(&caller, &bearer).await {
         Ok(()) => Ok(Json(json!({ "message": "Access token has been revoked" }))),
         Err(error) => Err(unless_storage(error, fail)),
@@ -30,12 +27,11 @@ pub async fn access(
 pub async fn refresh(
     State(dialect): State<Dialect>,
     caller: Caller,
-    headers: HeaderMap,
+    bearer: Bearer,
 ) -> Result<Json<Value>, Fail> {
-    let bearer = check(&dialect, &headers, Wanted::Refresh, caller.now).await?;
     match dialect.revoke(&caller, &bearer).await {
         Ok(()) => Ok(Json(json!({ "message": "Refresh token has been revoked" }))),
-        Err(error) => Err(unless_storage(error, |error| over(&bearer, error))),
+        Err(error) => Err(unless_storage(error, |error| over(&dialect, &bearer, error))),
     }
 }
 

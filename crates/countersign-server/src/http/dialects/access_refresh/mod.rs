@@ -15,6 +15,7 @@ pub mod users;
 use std::time::Duration;
 
 use axum::routing::{delete, get, post};
+use countersign::layer::{FlaskVersion, GuardBuilder, Location, TokenType};
 use countersign::{ClaimType, Profile, Subject};
 use http::Method;
 
@@ -51,19 +52,29 @@ pub const DEFINITION: Definition = Definition {
         stamp: None,
     },
     lasting: Some(token::as_refresh_token),
+    guard: |guard, _| {
+        guard
+            .locations([Location::bearer().as_flask_jwt_extended(FlaskVersion::V4)])
+            .token_type(TokenType::Access)
+            .answers(answer::answers())
+    },
     presented: Presented::Typed,
     mirror: None,
     routes: || {
         vec![
-            Route::new(Method::GET, "/", get(hello::get)),
-            Route::new(Method::POST, "/registration", post(register::post)),
-            Route::new(Method::POST, "/login", post(login::post)),
-            Route::new(Method::POST, "/token/refresh", post(refresh::post)),
+            Route::new(Method::GET, "/", get(hello::get)).public(),
+            Route::new(Method::POST, "/registration", post(register::post)).public(),
+            Route::new(Method::POST, "/login", post(login::post)).public(),
+            Route::new(Method::POST, "/token/refresh", post(refresh::post)).guarded(for_refresh),
             Route::new(Method::POST, "/logout/access", post(logout::access)),
-            Route::new(Method::POST, "/logout/refresh", post(logout::refresh)),
+            Route::new(Method::POST, "/logout/refresh", post(logout::refresh)).guarded(for_refresh),
             Route::new(Method::GET, "/users", get(users::get)),
             Route::new(Method::DELETE, "/users", delete(users::delete)),
             Route::new(Method::GET, "/secret", get(secret::get)),
         ]
     },
 };
+
+fn for_refresh(guard: GuardBuilder) -> GuardBuilder {
+    guard.token_type(TokenType::Refresh)
+}

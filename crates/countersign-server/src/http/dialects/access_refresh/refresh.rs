@@ -2,13 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::HeaderMap;
 use serde_json::{Value, json};
 
-use super::answer::fail;
-use super::token::{check, lasting, mint_access, over};
+use super::answer::{fail, over};
+use super::token::{lasting, mint_access};
 use crate::http::dialects::Dialect;
-use crate::http::dialects::flask_jwt::Wanted;
+use crate::http::dialects::check::Bearer;
 use crate::http::dialects::reply::Fail;
 use crate::operations::Caller;
 
@@ -16,12 +15,11 @@ use crate::operations::Caller;
 pub async fn post(
     State(dialect): State<Dialect>,
     caller: Caller,
-    headers: HeaderMap,
+    bearer: Bearer,
 ) -> Result<Json<Value>, Fail> {
-    let bearer = check(&dialect, &headers, Wanted::Refresh, caller.now).await?;
     let app = dialect.app();
     let refreshed = app.refresh_lasting(&caller, dialect.terms(), lasting(&bearer)).await;
-    let (user, session) = refreshed.map_err(|error| over(&bearer, error))?;
+    let (user, session) = refreshed.map_err(|error| over(&dialect, &bearer, error))?;
     let name = app.oldest_identifier(&user.id).await.map_err(fail)?;
     let token = mint_access(&dialect, &name, &session, caller.now).map_err(fail)?;
     Ok(Json(json!({ "access_token": token })))

@@ -2,17 +2,13 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderMap;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::answer::{WORDS, fail};
 use crate::clock::Time;
-use crate::error::{Error, Refusal, Result};
-use crate::http::dialects::flask_jwt::{MISSING, V4, Wanted};
-use crate::http::dialects::flask_token::{Flask, Sent, ended};
-use crate::http::dialects::reply::Fail;
-use crate::http::dialects::{Bearer, Dialect};
+use crate::error::Result;
+use crate::http::dialects::Dialect;
+use crate::http::dialects::check::Bearer;
 use crate::operations::lasting::{Lasting, access_jti};
 use crate::tables::session::Session;
 
@@ -78,23 +74,6 @@ fn claims<'a>(
     }
 }
 
-pub(super) fn flask(dialect: &Dialect) -> Flask<'_> {
-    Flask { dialect, version: &V4, identity: "sub" }
-}
-
-/// Checks the token that the request carries.
-pub(super) async fn check(
-    dialect: &Dialect,
-    headers: &HeaderMap,
-    wanted: Wanted,
-    now: Time,
-) -> Result<Bearer, Fail> {
-    let token = V4.token_in(headers)?.ok_or(MISSING)?;
-    let sent = Sent { token, csrf: None };
-    let checked = flask(dialect).check(&sent, wanted, now).await;
-    checked.map_err(|denied| Fail::denied(denied, &WORDS))
-}
-
 /// A good token as the operations know it, if it is a refresh token.
 pub(super) fn as_refresh_token(bearer: &Bearer) -> Option<Lasting> {
     let kind = bearer.claims().get("type").and_then(Value::as_str);
@@ -103,22 +82,12 @@ pub(super) fn as_refresh_token(bearer: &Bearer) -> Option<Lasting> {
 
 /// A good refresh token as the operations know it.
 pub(super) fn lasting(bearer: &Bearer) -> Lasting {
-    match &bearer.legacy {
+    match bearer.legacy() {
         Some(legacy) => Lasting::Legacy {
             user_id: legacy.user.id.clone(),
             token_id: legacy.token_id.clone(),
             expires_at: legacy.expires_at,
         },
         None => Lasting::Session(bearer.session_id().unwrap_or_default().to_owned()),
-    }
-}
-
-/// Why a refresh token that was good so far is not taken.
-pub(super) fn over(bearer: &Bearer, error: Error) -> Fail {
-    match error {
-        Error::Refused(Refusal::Ended(reason)) => {
-            ended(reason, bearer.claims().subject().unwrap_or_default()).into()
-        }
-        error => fail(error),
     }
 }

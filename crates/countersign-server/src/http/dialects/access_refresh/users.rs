@@ -3,16 +3,14 @@
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::json;
 
-use super::answer::{WORDS, fail, went_wrong};
-use super::token::{check, flask};
+use super::answer::{fail, over, went_wrong};
 use crate::config::ListUsers;
 use crate::error::Error;
 use crate::http::dialects::Dialect;
-use crate::http::dialects::flask_jwt::Wanted;
-use crate::http::dialects::flask_token::Denied;
+use crate::http::dialects::check::Bearer;
 use crate::http::dialects::listing::Listing;
 use crate::http::dialects::reply::{Fail, is_storage};
 use crate::operations::Caller;
@@ -25,14 +23,8 @@ const USERS: Listing = Listing {
 };
 
 /// Lists all users.
-pub async fn get(
-    State(dialect): State<Dialect>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response, Fail> {
-    let bearer = check(&dialect, &headers, Wanted::Access, caller.now).await?;
-    let user = flask(&dialect).user(&bearer).await;
-    let user = user.map_err(|denied| Fail::denied(denied, &WORDS))?;
+pub async fn get(State(dialect): State<Dialect>, bearer: Bearer) -> Result<Response, Fail> {
+    let user = dialect.user(&bearer).await.map_err(|error| over(&dialect, &bearer, error))?;
     if dialect.config().list_users != ListUsers::Any {
         admins_only(&user)?;
     }
@@ -43,13 +35,12 @@ pub async fn get(
 pub async fn delete(
     State(dialect): State<Dialect>,
     caller: Caller,
-    headers: HeaderMap,
+    bearer: Bearer,
 ) -> Result<Response, Fail> {
-    let bearer = check(&dialect, &headers, Wanted::Access, caller.now).await?;
-    let user = match flask(&dialect).user(&bearer).await {
+    let user = match dialect.user(&bearer).await {
         Ok(user) => user,
-        Err(Denied::Failed(error)) => return unless_storage(error),
-        Err(denied) => return Err(Fail::denied(denied, &WORDS)),
+        Err(error @ Error::Refused(_)) => return Err(over(&dialect, &bearer, error)),
+        Err(error) => return unless_storage(error),
     };
     admins_only(&user)?;
     if !dialect.config().delete_users {

@@ -4,12 +4,16 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use axum::Json;
+use axum::body::Body;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use countersign::layer::{Absence, Denial};
+use countersign::{EndReason, VerifyError};
 use http::StatusCode;
 use serde_json::json;
 
 use crate::error::{Error, Refusal};
-use crate::http::dialects::reply::later;
+use crate::http::dialects::reply::json_answer;
 use crate::http::json::BodyError;
 use crate::http::problem::Problem;
 
@@ -44,14 +48,22 @@ impl Fail {
     }
 }
 
+impl Fail {
+    /// The answer, as a guard gives it.
+    pub(super) fn into_http(self) -> http::Response<Bytes> {
+        match self {
+            Self::Told { status, message, retry_after } => {
+                let body = json!({ "status": "fail", "message": message });
+                json_answer(status, &body, retry_after)
+            }
+            Self::Native(problem) => problem.into_http(),
+        }
+    }
+}
+
 impl IntoResponse for Fail {
     fn into_response(self) -> Response {
-        let (status, message, retry_after) = match self {
-            Self::Told { status, message, retry_after } => (status, message, retry_after),
-            Self::Native(problem) => return problem.into_response(),
-        };
-        let body = json!({ "status": "fail", "message": message });
-        later((status, Json(body)).into_response(), retry_after)
+        self.into_http().map(Body::from)
     }
 }
 
@@ -109,18 +121,35 @@ impl From<Error> for Fail {
 
 impl From<Refusal> for Fail {
     fn from(refusal: Refusal) -> Self {
-        use countersign::{EndReason, VerifyError};
-        match refusal {
-            Refusal::OutOfTouch => Self::try_again(Duration::from_secs(1)),
-            Refusal::Invalid(VerifyError::Expired) => {
+        Denial::from(refusal).into()
+    }
+}
+
+impl From<Denial> for Fail {
+    fn from(denial: Denial) -> Self {
+        if is_missing(&denial) {
+            return unauthorized("Provide a valid auth token.");
+        }
+        match denial {
+            Denial::Missing(_) | Denial::Ambiguous(_) => unauthorized("Bearer token malformed."),
+            Denial::Invalid(VerifyError::Expired) => {
                 unauthorized("Signature expired. Please log in again.")
             }
-            Refusal::Ended(EndReason::Deleted | EndReason::Disabled)
-            | Refusal::Invalid(_)
-            | Refusal::NotARefreshToken => invalid_token(),
-            Refusal::Ended(_) => unauthorized("Token blacklisted. Please log in again."),
-            Refusal::Missing => unauthorized("Provide a valid auth token."),
+            Denial::Ended(EndReason::Deleted | EndReason::Disabled) => invalid_token(),
+            Denial::Ended(_) => unauthorized("Token blacklisted. Please log in again."),
+            Denial::OutOfTouch => Self::try_again(Duration::from_secs(1)),
+            _ => invalid_token(),
         }
+    }
+}
+
+/// Whether there is no header, or a token in it that is empty; another scheme is something else.
+pub(super) fn is_missing(denial: &Denial) -> bool {
+    match denial {
+        Denial::Missing(absences) => {
+            !absences.iter().any(|absence| matches!(absence, Absence::Scheme { .. }))
+        }
+        denial => matches!(denial, Denial::Malformed { empty: true, .. }),
     }
 }
 

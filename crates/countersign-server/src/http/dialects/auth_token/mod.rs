@@ -11,9 +11,11 @@ pub mod token;
 use std::time::Duration;
 
 use axum::routing::{get, post};
+use countersign::layer::Answers;
 use countersign::{ClaimType, Profile, Subject};
 use http::Method;
 
+use self::answer::Fail;
 use super::Definition;
 use super::legacy::Rule;
 use crate::http::router::Route;
@@ -48,14 +50,16 @@ pub const DEFINITION: Definition = Definition {
         stamp: None,
     },
     lasting: None,
+    guard: |guard, _| guard.answers(Answers::with(|denial| Fail::from(denial.clone()).into_http())),
     presented: Presented::Typed,
     mirror: None,
     routes: || {
         vec![
-            Route::new(Method::POST, "/auth/register", post(register::post)),
-            Route::new(Method::POST, "/auth/login", post(login::post)),
+            Route::new(Method::POST, "/auth/register", post(register::post)).public(),
+            Route::new(Method::POST, "/auth/login", post(login::post)).public(),
             Route::new(Method::GET, "/auth/status", get(status::get)),
-            Route::new(Method::POST, "/auth/logout", post(logout::post)),
+            Route::new(Method::POST, "/auth/logout", post(logout::post))
+                .guarded(|guard| guard.answers(logout::answers())),
         ]
     },
 };

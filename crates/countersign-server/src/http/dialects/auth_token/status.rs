@@ -2,23 +2,16 @@
 
 use axum::Json;
 use axum::extract::State;
-use http::{HeaderMap, StatusCode};
 use serde_json::{Value, json};
 
 use super::answer::{Fail, invalid_token};
-use super::token::check;
 use crate::error::Error;
 use crate::http::dialects::Dialect;
-use crate::operations::Caller;
+use crate::http::dialects::check::Bearer;
 use crate::tables::user;
 
 /// Whose token it is.
-pub async fn get(
-    State(dialect): State<Dialect>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Fail> {
-    let bearer = check(&dialect, &headers, caller.now, StatusCode::UNAUTHORIZED).await?;
+pub async fn get(State(dialect): State<Dialect>, bearer: Bearer) -> Result<Json<Value>, Fail> {
     let number = bearer.claims().subject_number().ok_or_else(invalid_token)?;
     let app = dialect.app();
     let user = user::find_by_number(&app.db, number).await.map_err(Error::from)?;

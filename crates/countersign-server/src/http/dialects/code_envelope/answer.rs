@@ -1,13 +1,18 @@
 //! The dialect's answers.
 
 use axum::Json;
+use countersign::VerifyError;
+use countersign::layer::{Answers, Denial, FlaskVersion};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use crate::error::Error;
-use crate::http::dialects::flask_token::Denied;
+use crate::http::dialects::Dialect;
+use crate::http::dialects::check::Bearer;
+use crate::http::dialects::flask;
 use crate::http::dialects::reply::{Fail, Words};
 
-pub(super) const WORDS: Words = Words {
+const WORDS: Words = Words {
     too_many_attempts: || json!({ "code": 429, "message": "too many attempts" }),
     unavailable: || json!({ "code": 503, "message": "try again" }),
 };
@@ -26,14 +31,24 @@ pub(super) fn login(
     Json(json!({ "code": code, "message": message, "token": token, "userid": userid }))
 }
 
-/// The answer to a token that is not taken.
-pub(super) fn denied(denied: Denied) -> Fail {
-    match denied {
-        Denied::Expired => {
-            Fail::new(http::StatusCode::OK, json!({ "code": 201, "message": "token expired" }))
+/// What the guard says.
+pub(super) fn answers() -> Answers {
+    Answers::with(|denial| refused(denial).into_http())
+}
+
+/// What is told of a token that is not taken, or not there.
+pub(super) fn refused(denial: &Denial) -> Fail {
+    match denial {
+        Denial::Invalid(VerifyError::Expired) => {
+            Fail::new(StatusCode::OK, json!({ "code": 201, "message": "token expired" }))
         }
-        denied => Fail::denied(denied, &WORDS),
+        denial => flask::refused(FlaskVersion::V3, denial, &WORDS),
     }
+}
+
+/// Why a token that was good so far is not taken, or what else failed.
+pub(super) fn over(dialect: &Dialect, bearer: &Bearer, error: Error) -> Fail {
+    flask::failed(dialect, bearer, error, (FlaskVersion::V3, &WORDS))
 }
 
 /// Any other failure.

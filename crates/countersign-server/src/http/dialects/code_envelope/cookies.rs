@@ -2,21 +2,14 @@
 //! send back. Attributes as flask-jwt-extended sets them, and `SameSite`.
 
 use axum::response::{IntoResponseParts, ResponseParts};
+use http::HeaderValue;
 use http::header::SET_COOKIE;
-use http::{HeaderMap, HeaderValue};
 
-use crate::http::cookies::{TwoCookies, find_cookie};
 use crate::http::dialects::Dialect;
 use crate::http::problem::Problem;
 
-const TOKEN: &str = "access_token_cookie";
+pub(super) const TOKEN: &str = "access_token_cookie";
 const CSRF: &str = "csrf_access_token";
-
-/// The token that a cookie carries.
-pub(super) fn find_token(headers: &HeaderMap) -> Result<Option<String>, TwoCookies> {
-    let token = find_cookie(headers, TOKEN)?;
-    Ok(token.filter(|token| !token.is_empty()))
-}
 
 /// The cookies that a response sets; none where the dialect is configured without.
 #[derive(Default)]

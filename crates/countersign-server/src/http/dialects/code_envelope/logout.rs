@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::answer::{envelope, fail};
 use super::cookies::SetCookies;
-use super::token::check_unsafe;
+use super::csrf::check;
 use crate::http::dialects::Dialect;
 use crate::http::dialects::reply::Fail;
 use crate::operations::Caller;
@@ -16,7 +16,7 @@ pub async fn post(
     caller: Caller,
     request: Request,
 ) -> Result<Response, Fail> {
-    let bearer = check_unsafe(&dialect, request, caller.now).await?;
+    let bearer = check(&dialect, request).await?;
     dialect.log_out(&caller, &bearer).await.map_err(fail)?;
     Ok((SetCookies::clear(&dialect), envelope(200, "success")).into_response())
 }

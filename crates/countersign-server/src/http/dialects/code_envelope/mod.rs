@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod body;
 pub mod cookies;
+pub mod csrf;
 pub mod login;
 pub mod logout;
 pub mod token;
@@ -12,12 +13,13 @@ pub mod users;
 use std::time::Duration;
 
 use axum::routing::{get, post};
+use countersign::layer::{FlaskVersion, GuardBuilder, Location, TokenType};
 use countersign::{ClaimType, Claims, Profile, Subject};
 use http::Method;
 use serde_json::Value;
 
-use super::Definition;
 use super::legacy::Rule;
+use super::{Definition, Dialect};
 use crate::http::router::Route;
 use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
@@ -48,15 +50,17 @@ pub const DEFINITION: Definition = Definition {
         stamp: None,
     },
     lasting: None,
+    guard,
     presented: Presented::ClientSha256,
     mirror: None,
     shapes: Shapes { mobile_cn: false },
     codes: &[],
     routes: || {
         vec![
-            Route::new(Method::POST, "/login", post(login::post)),
+            Route::new(Method::POST, "/login", post(login::post)).public(),
             Route::new(Method::GET, "/users", get(users::get)),
-            Route::new(Method::POST, "/logout", post(logout::post)),
+            // It asks the guard itself, once it has read what proves who sent the request.
+            Route::new(Method::POST, "/logout", post(logout::post)).public(),
         ]
     },
 };
@@ -65,4 +69,15 @@ pub const DEFINITION: Definition = Definition {
 fn owner(claims: &Claims) -> Option<Owner> {
     let name = claims.get("identity").and_then(Value::as_str).or(claims.subject())?;
     Some(Owner::Identifier(name.to_owned()))
+}
+
+fn guard(guard: GuardBuilder, dialect: &Dialect) -> GuardBuilder {
+    let header = Location::bearer().as_flask_jwt_extended(FlaskVersion::V3);
+    let guard = guard.token_type(TokenType::Access).answers(answer::answers());
+    if dialect.config().cookies {
+        let cookie = Location::cookie(cookies::TOKEN);
+        guard.locations([header, cookie]).csrf_protection(csrf::protect)
+    } else {
+        guard.locations([header])
+    }
 }

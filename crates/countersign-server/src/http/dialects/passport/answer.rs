@@ -3,15 +3,19 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::Json;
-use axum::response::{IntoResponse, Response};
+use axum::body::Body;
+use axum::response::Response;
+use bytes::Bytes;
+use countersign::layer::{Absence, Denial};
+use countersign::{EndReason, VerifyError as Invalid};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::codes::Code;
 use super::token::TELL_USER;
 use crate::error::{Error, Half, Refusal};
 use crate::http::dialects::Dialect;
-use crate::http::dialects::reply::later;
+use crate::http::dialects::reply::json_answer;
 use crate::http::json::BodyError;
 use crate::http::problem::Problem;
 
@@ -67,16 +71,32 @@ impl Fail {
 
 /// The response, with the numbers that this server's codes have.
 pub(super) fn answer(dialect: &Dialect, outcome: Result<Success, Fail>) -> Response {
-    let envelope = |code: Code, msg: &str, data: Value| {
-        let code = code.number(dialect.config());
-        Json(json!({ "code": code, "msg": msg, "data": data })).into_response()
+    let response = match outcome {
+        Ok(Success { msg, data }) => envelope(dialect, (Code::Ok, msg, data), None),
+        Err(fail) => fail.into_http(dialect),
     };
-    match outcome {
-        Ok(Success { msg, data }) => envelope(Code::Ok, msg, data),
-        Err(Fail::Told { code, msg, retry_after }) => {
-            later(envelope(code, &msg, Value::Null), retry_after)
+    response.map(Body::from)
+}
+
+fn envelope(
+    dialect: &Dialect,
+    (code, msg, data): (Code, &str, Value),
+    retry_after: Option<Duration>,
+) -> http::Response<Bytes> {
+    let code = code.number(dialect.config());
+    let body = json!({ "code": code, "msg": msg, "data": data });
+    json_answer(StatusCode::OK, &body, retry_after)
+}
+
+impl Fail {
+    /// The answer, as a guard gives it.
+    pub(super) fn into_http(self, dialect: &Dialect) -> http::Response<Bytes> {
+        match self {
+            Self::Told { code, msg, retry_after } => {
+                envelope(dialect, (code, &msg, Value::Null), retry_after)
+            }
+            Self::Native(problem) => problem.into_http(),
         }
-        Err(Fail::Native(problem)) => problem.into_response(),
     }
 }
 
@@ -126,23 +146,36 @@ impl From<Error> for Fail {
 
 impl From<Refusal> for Fail {
     fn from(refusal: Refusal) -> Self {
-        use countersign::{EndReason, VerifyError as Invalid};
+        Denial::from(refusal).into()
+    }
+}
+
+impl From<Denial> for Fail {
+    fn from(denial: Denial) -> Self {
         let refused = |msg: &'static str| Self::new(Code::AuthError, msg);
-        match refusal {
-            Refusal::Missing => refused("用户认证失败,请求未携带对应认证信息"),
-            Refusal::Invalid(Invalid::Expired) => refused("Token过期"),
-            Refusal::Invalid(Invalid::MissingClaim { name } | Invalid::WrongClaimType { name })
+        let malformed = "请求未携带认证信息，认证失败";
+        match denial {
+            Denial::Missing(absences)
+                if absences.iter().any(|absence| matches!(absence, Absence::Scheme { .. })) =>
+            {
+                refused(malformed)
+            }
+            Denial::Missing(_) => refused("用户认证失败,请求未携带对应认证信息"),
+            Denial::Malformed { .. } | Denial::Ambiguous(_) => refused(malformed),
+            Denial::Invalid(Invalid::Expired) => refused("Token过期"),
+            Denial::Invalid(Invalid::MissingClaim { name } | Invalid::WrongClaimType { name })
                 if TELL_USER.contains(&name) =>
             {
                 Self::without_user()
             }
-            Refusal::Invalid(_) | Refusal::NotARefreshToken => refused("无效Token"),
-            Refusal::Ended(EndReason::Deleted | EndReason::Disabled) => {
+            Denial::Claims(_) => Self::without_user(),
+            Denial::NoUser { .. } | Denial::Ended(EndReason::Deleted | EndReason::Disabled) => {
                 refused("用户不存在，查无此用户")
             }
-            Refusal::Ended(EndReason::Limit) => refused("用户认证失败，需要再次登录"),
-            Refusal::Ended(_) => refused("jwt-token失效"),
-            Refusal::OutOfTouch => Self::try_again(Duration::from_secs(1)),
+            Denial::Ended(EndReason::Limit) => refused("用户认证失败，需要再次登录"),
+            Denial::Ended(_) => refused("jwt-token失效"),
+            Denial::OutOfTouch => Self::try_again(Duration::from_secs(1)),
+            _ => refused("无效Token"),
         }
     }
 }

@@ -13,13 +13,15 @@ pub mod token;
 use std::time::Duration;
 
 use axum::routing::{get, post};
+use countersign::layer::{Answers, Demand, GuardBuilder, Location};
 use countersign::{ClaimType, Profile, Subject};
 use http::Method;
 
+use self::answer::Fail;
 pub use self::token::token_of;
-use super::Definition;
 use super::legacy::Rule;
 use super::mirror::Mirror;
+use super::{Definition, Dialect};
 use crate::http::router::Route;
 use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
@@ -55,14 +57,26 @@ pub const DEFINITION: Definition = Definition {
         stamp: Some(token::login_time),
     },
     lasting: None,
+    guard,
     presented: Presented::Typed,
     mirror: Some(Mirror { key: |number| format!("jwt_token:{number}"), value: token_of }),
     routes: || {
         vec![
-            Route::new(Method::POST, "/passport/register", post(register::post)),
-            Route::new(Method::POST, "/passport/login", post(login::post)),
+            Route::new(Method::POST, "/passport/register", post(register::post)).public(),
+            Route::new(Method::POST, "/passport/login", post(login::post)).public(),
             Route::new(Method::GET, "/passport/identify", get(identify::get)),
             Route::new(Method::POST, "/passport/logout", post(logout::post)),
         ]
     },
 };
+
+fn guard(guard: GuardBuilder, dialect: &Dialect) -> GuardBuilder {
+    let dialect = dialect.clone();
+    let tells_user = Demand::new().claims(|claims| {
+        token::user_number(claims).map(drop).ok_or_else(|| "`data.id` is missing".to_owned())
+    });
+    guard
+        .locations([Location::header("authorization").scheme("JWT").exact_scheme()])
+        .demand(tells_user)
+        .answers(Answers::with(move |denial| Fail::from(denial.clone()).into_http(&dialect)))
+}

@@ -1,15 +1,10 @@
 //! The dialect's token: `data` names the user and the login.
 
 use countersign::Claims;
-use http::HeaderMap;
-use http::header::AUTHORIZATION;
 use serde::Serialize;
 
-use super::answer::Fail;
-use super::codes::Code;
-use crate::clock::Time;
-use crate::error::{Refusal, Result};
-use crate::http::dialects::{Bearer, Dialect};
+use crate::error::Result;
+use crate::http::dialects::Dialect;
 use crate::operations::Caller;
 use crate::operations::record::Action;
 use crate::tables::session::Session;
@@ -59,35 +54,6 @@ pub(super) fn user_number(claims: &Claims) -> Option<i64> {
 /// The login that it belongs to.
 pub(super) fn login_time(claims: &Claims) -> Option<i64> {
     claims.get(DATA)?.get("login_time")?.as_i64()
-}
-
-/// What follows `JWT` in the `Authorization` header.
-fn present(headers: &HeaderMap) -> Result<&str, Fail> {
-    let malformed = || Fail::new(Code::AuthError, "请求未携带认证信息，认证失败");
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let header = match (values.next(), values.next()) {
-        (None, _) => return Err(Refusal::Missing.into()),
-        (Some(header), None) => header.to_str().map_err(|_| malformed())?,
-        (Some(_), Some(_)) => return Err(malformed()),
-    };
-    if header.is_empty() {
-        return Err(Refusal::Missing.into());
-    }
-    match header.split_once(' ') {
-        Some(("JWT", token)) if !token.contains(' ') => Ok(token),
-        _ => Err(malformed()),
-    }
-}
-
-/// Checks the token that the request carries: the token, and the number of its user.
-pub(super) async fn check(
-    dialect: &Dialect,
-    headers: &HeaderMap,
-    now: Time,
-) -> Result<(Bearer, i64), Fail> {
-    let bearer = dialect.check(present(headers)?, now).await?;
-    let number = user_number(bearer.claims()).ok_or_else(Fail::without_user)?;
-    Ok((bearer, number))
 }
 
 /// The caller of a request that the platform's log of actions tells of.

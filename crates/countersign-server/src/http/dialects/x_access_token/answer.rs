@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use axum::Json;
-use axum::response::{Html, IntoResponse, Response};
+use axum::body::Body;
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use countersign::layer::Denial;
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderValue, StatusCode};
 use serde_json::json;
 
 use crate::error::{Error, Half, Refusal};
-use crate::http::dialects::reply::later;
+use crate::http::dialects::reply::{answer, json_answer, later};
 use crate::http::json::BodyError;
 use crate::http::problem::Problem;
 
@@ -59,34 +61,37 @@ impl Fail {
         Self::later(StatusCode::SERVICE_UNAVAILABLE, "Could not verify", retry_after)
     }
 
-    /// There is no token.
-    pub(super) fn missing_token() -> Self {
-        Self::Token(StatusCode::UNAUTHORIZED, "Token is missing !!")
-    }
-
     /// Whatever is wrong with the token.
     pub(super) fn invalid_token() -> Self {
         Self::Token(StatusCode::UNAUTHORIZED, "Token is invalid !!")
     }
 }
 
-impl IntoResponse for Fail {
-    fn into_response(self) -> Response {
+impl Fail {
+    /// The answer, as a guard gives it.
+    pub(super) fn into_http(self) -> http::Response<Bytes> {
         let (status, text, challenge, retry_after) = match self {
             Self::Text { status, text, challenge, retry_after } => {
                 (status, text, challenge, retry_after)
             }
             Self::Token(status, message) => {
-                return (status, Json(json!({ "message": message }))).into_response();
+                return json_answer(status, &json!({ "message": message }), None);
             }
-            Self::Native(problem) => return problem.into_response(),
+            Self::Native(problem) => return problem.into_http(),
         };
-        let mut response = (status, Html(text)).into_response();
+        let html = HeaderValue::from_static("text/html; charset=utf-8");
+        let mut response = answer(status, html, text.into_owned());
         if let Some(challenge) = challenge {
             let value = HeaderValue::from_static(challenge);
             response.headers_mut().insert(WWW_AUTHENTICATE, value);
         }
         later(response, retry_after)
+    }
+}
+
+impl IntoResponse for Fail {
+    fn into_response(self) -> Response {
+        self.into_http().map(Body::from)
     }
 }
 
@@ -137,12 +142,16 @@ impl From<Error> for Fail {
 
 impl From<Refusal> for Fail {
     fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::OutOfTouch => Self::try_again(Duration::from_secs(1)),
-            Refusal::Missing => Self::missing_token(),
-            Refusal::Invalid(_) | Refusal::NotARefreshToken | Refusal::Ended(_) => {
-                Self::invalid_token()
-            }
+        Denial::from(refusal).into()
+    }
+}
+
+impl From<Denial> for Fail {
+    fn from(denial: Denial) -> Self {
+        match denial {
+            Denial::OutOfTouch => Self::try_again(Duration::from_secs(1)),
+            Denial::Missing(_) => Self::Token(StatusCode::UNAUTHORIZED, "Token is missing !!"),
+            _ => Self::invalid_token(),
         }
     }
 }

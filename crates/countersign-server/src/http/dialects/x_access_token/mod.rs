@@ -10,9 +10,11 @@ pub mod user;
 use std::time::Duration;
 
 use axum::routing::{get, post};
+use countersign::layer::{Answers, Location};
 use countersign::{ClaimType, Profile, Subject};
 use http::Method;
 
+use self::answer::Fail;
 use super::Definition;
 use super::legacy::Rule;
 use crate::http::router::Route;
@@ -47,12 +49,17 @@ pub const DEFINITION: Definition = Definition {
         stamp: None,
     },
     lasting: None,
+    guard: |guard, _| {
+        guard
+            .locations([Location::header("x-access-token")])
+            .answers(Answers::with(|denial| Fail::from(denial.clone()).into_http()))
+    },
     presented: Presented::Typed,
     mirror: None,
     routes: || {
         vec![
-            Route::new(Method::POST, "/signup", post(signup::post)),
-            Route::new(Method::POST, "/login", post(login::post)),
+            Route::new(Method::POST, "/signup", post(signup::post)).public(),
+            Route::new(Method::POST, "/login", post(login::post)).public(),
             Route::new(Method::GET, "/user", get(user::get)),
         ]
     },

@@ -2,26 +2,21 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use serde_json::{Value, json};
 
 use super::answer::Fail;
-use super::token::{check, public_id};
+use super::token::public_id;
 use crate::config::ListUsers;
 use crate::http::dialects::Dialect;
+use crate::http::dialects::check::Bearer;
 use crate::http::dialects::listing::Listing;
-use crate::operations::Caller;
 use crate::tables::user::Listed;
 
 const USERS: Listing = Listing { before: r#"{"users":["#, element, after: "]}" };
 
 /// Lists all users, for whoever may.
-pub async fn get(
-    State(dialect): State<Dialect>,
-    caller: Caller,
-    headers: HeaderMap,
-) -> Result<Response, Fail> {
-    let bearer = check(&dialect, &headers, caller.now).await?;
+pub async fn get(State(dialect): State<Dialect>, bearer: Bearer) -> Result<Response, Fail> {
     let app = dialect.app();
     let id = public_id(bearer.claims()).ok_or_else(Fail::invalid_token)?;
     let user = app.user(id).await?;

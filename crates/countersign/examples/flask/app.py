@@ -1,0 +1,75 @@
+"""The API of ../protect.rs in Python: Flask, and PyJWT with the keys of a Countersign server."""
+
+import os
+
+import jwt
+from flask import Flask, abort, g, jsonify, make_response, request
+
+ISSUER = os.environ.get("ISSUER", "http://127.0.0.1:8080")
+JWKS = os.environ.get("JWKS", ISSUER + "/.well-known/jwks.json")
+PUBLIC = {"/healthz"}
+
+app = Flask(__name__)
+keys = jwt.PyJWKClient(JWKS, lifespan=300, timeout=5)
+
+
+def refuse(status, error, challenge):
+    answer = make_response(jsonify(error=error), status)
+    if challenge:
+        answer.headers["WWW-Authenticate"] = challenge
+    abort(answer)
+
+
+def verify(token):
+    # `typ` tells an access token from every other, and PyJWT does not look at it.
+    if jwt.get_unverified_header(token).get("typ") != "at+jwt":
+        raise jwt.InvalidTokenError("not an access token")
+    return jwt.decode(
+        token,
+        keys.get_signing_key_from_jwt(token),
+        algorithms=["ES256"],
+        issuer=ISSUER,
+        audience=ISSUER,
+        options={"require": ["exp", "iat", "iss", "aud", "sub", "jti"]},
+    )
+
+
+@app.before_request
+def authenticate():
+    """Every route needs a good token, unless its path is public."""
+    if request.path in PUBLIC:
+        return
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer":
+        refuse(401, "unauthenticated", "Bearer")
+    try:
+        g.claims = verify(token)
+    except jwt.PyJWKClientConnectionError:
+        refuse(503, "temporarily_unavailable", None)
+    except jwt.PyJWTError:
+        refuse(401, "invalid_token", 'Bearer error="invalid_token"')
+
+
+def demand_role(role):
+    if role not in g.claims.get("roles", []):
+        refuse(403, "insufficient_scope", 'Bearer error="insufficient_scope"')
+
+
+@app.get("/healthz")
+def healthz():
+    return "well"
+
+
+@app.get("/me")
+def me():
+    return g.claims["sub"]
+
+
+@app.get("/admin")
+def admin():
+    demand_role("admin")
+    return "hello, admin"
+
+
+if __name__ == "__main__":
+    app.run(port=int(os.environ.get("PORT", "3000")))
