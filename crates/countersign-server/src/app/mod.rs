@@ -137,11 +137,7 @@ impl App {
         let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
         let sealing = Sealing::new(master.clone(), previous.clone());
         let seals = Seals::new(Box::pin(SealKey::load(&db, &sealing, &entropy)).await?);
-        let keys = Keys::load(db.clone(), sealing.clone(), now).await?;
-        node.on_keys_changed({
-            let keys = keys.clone();
-            move || keys.mark_changed()
-        });
+        let keys = signing_keys(db.clone(), (&sealing, now), &node).await?;
         let known_api_keys = api_keys(db.clone(), &node).await?;
         let derive = |label: &str| {
             (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
@@ -291,6 +287,16 @@ pub(crate) fn ticks(interval: Duration) -> tokio::time::Interval {
     let mut ticks = tokio::time::interval(interval);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     ticks
+}
+
+/// The signing keys, which are loaded anew when another node changes them.
+async fn signing_keys(db: Db, (sealing, now): (&Sealing, Time), node: &Node) -> Result<Keys> {
+    let keys = Keys::load(db, sealing.clone(), now).await?;
+    node.on_keys_changed({
+        let keys = keys.clone();
+        move || keys.mark_changed()
+    });
+    Ok(keys)
 }
 
 /// The API keys, read anew whenever a node changed them.

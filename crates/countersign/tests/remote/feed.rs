@@ -115,76 +115,64 @@ async fn a_heartbeat_that_was_long_on_its_way_says_nothing_of_now() {
     assert!(server.see(|state| state.streams.len()) > stands_still);
 }
 
-/// What is wrong with a snapshot, the snapshot, and what the follower says of it.
-fn wrong_snapshots() -> Vec<(&'static str, String, FetchError)> {
-    let (one, other) = (format!("{}\n", line("s1")), format!("{}\n", line("s2")));
-    let both = format!("{one}{other}");
-    let signature = |body: String| body.lines().last().unwrap().to_owned() + "\n";
-    let expired = json!({ "iat": 1_700_000_000, "exp": 1_700_000_300 });
-    vec![
-        (
-            "a line left out",
-            format!("{one}{}", signature(signed(&both, &json!({})))),
-            FetchError::OtherContent,
-        ),
-        (
-            "a line put in",
-            format!("{both}{}", signature(signed(&one, &json!({})))),
-            FetchError::OtherContent,
-        ),
-        (
-            "a line changed",
-            format!("{other}{}", signature(signed(&one, &json!({})))),
-            FetchError::OtherContent,
-        ),
-        ("another count", signed(&one, &json!({ "count": 2 })), FetchError::OtherContent),
-        ("no signature", one.clone(), FetchError::BrokenOff),
-        ("half a signature", signed(&one, &json!({})).trim_end().to_owned(), FetchError::BrokenOff),
-        ("nothing", String::new(), FetchError::BrokenOff),
-        ("more after it", format!("{}{one}", signed(&one, &json!({}))), FetchError::Malformed),
-        ("no line", format!("s1 is over\n{}", signed(&one, &json!({}))), FetchError::Malformed),
-        ("a line without end", "x".repeat(20_000), FetchError::Malformed),
-        ("over", signed(&one, &expired), FetchError::Signature(VerifyError::Expired)),
-        (
-            "of another issuer",
-            signed(&one, &json!({ "iss": "https://other.example.org" })),
-            FetchError::Signature(VerifyError::Issuer),
-        ),
-        (
-            "signed with another key",
-            signed_as("revocations+jwt", "k2", &one, &json!({})),
-            FetchError::Signature(VerifyError::UnknownKey { kid: Some("k2".to_owned()) }),
-        ),
-        (
-            "signed as an access token",
-            signed_as("at+jwt", "k1", &one, &json!({})),
-            FetchError::Signature(VerifyError::Type),
-        ),
-        (
-            "an access token",
-            format!("{one}{}\n", token("k1")),
-            FetchError::Signature(VerifyError::Type),
-        ),
-        (
-            "too large",
-            signed(&both.repeat(1_000), &json!({})),
-            FetchError::TooLarge { limit: 65_536 },
-        ),
-    ]
+/// A server whose snapshot is this is at fault, and nothing of it is taken, until it is right.
+async fn assert_refused(name: &str, body: String, fault: FetchError) {
+    let server = FeedServer::start().await;
+    server.set(|state| state.body = Some(body));
+    let followed = Followed::of(server.builder().max_bytes(65_536));
+    assert_eq!(followed.fault().await, fault, "{name}");
+    assert_eq!(followed.feed.ready().await, Err(fault), "{name}");
+    assert_eq!(followed.status("s1").await, 503, "{name}");
+    assert_eq!(followed.status_going_on("s1").await, 200, "{name}: nothing of it is taken");
+    server.set(|state| state.body = None);
+    followed.becomes("s1", 200).await;
 }
 
 #[tokio::test]
 async fn a_snapshot_that_is_not_as_it_was_signed_counts_for_nothing() {
-    for (name, body, fault) in wrong_snapshots() {
-        let server = FeedServer::start().await;
-        server.set(|state| state.body = Some(body));
-        let followed = Followed::of(server.builder().max_bytes(65_536));
-        assert_eq!(followed.fault().await, fault, "{name}");
-        assert_eq!(followed.feed.ready().await, Err(fault), "{name}");
-        assert_eq!(followed.status("s1").await, 503, "{name}");
-        assert_eq!(followed.status_going_on("s1").await, 200, "{name}: nothing of it is taken");
-        server.set(|state| state.body = None);
-        followed.becomes("s1", 200).await;
+    let (one, other) = (format!("{}\n", line("s1")), format!("{}\n", line("s2")));
+    let both = format!("{one}{other}");
+    let signature = |lines: &str| signed(lines, &json!({})).replace(lines, "");
+    for (name, body) in [
+        ("a line left out", format!("{one}{}", signature(&both))),
+        ("a line put in", format!("{both}{}", signature(&one))),
+        ("a line changed", format!("{other}{}", signature(&one))),
+        ("another count", signed(&one, &json!({ "count": 2 }))),
+    ] {
+        assert_refused(name, body, FetchError::OtherContent).await;
+    }
+    for (name, body) in [
+        ("no signature", one.clone()),
+        ("half a signature", signed(&one, &json!({})).trim_end().to_owned()),
+        ("nothing", String::new()),
+    ] {
+        assert_refused(name, body, FetchError::BrokenOff).await;
+    }
+    for (name, body) in [
+        ("more after it", format!("{}{one}", signed(&one, &json!({})))),
+        ("no line", format!("s1 is over\n{}", signed(&one, &json!({})))),
+        ("a line without end", "x".repeat(20_000)),
+    ] {
+        assert_refused(name, body, FetchError::Malformed).await;
+    }
+    let large = signed(&both.repeat(1_000), &json!({}));
+    assert_refused("too large", large, FetchError::TooLarge { limit: 65_536 }).await;
+}
+
+#[tokio::test]
+async fn a_snapshot_that_somebody_else_signed_counts_for_nothing() {
+    let one = format!("{}\n", line("s1"));
+    let expired = json!({ "iat": 1_700_000_000, "exp": 1_700_000_300 });
+    let elsewhere = json!({ "iss": "https://other.example.org" });
+    let unknown = VerifyError::UnknownKey { kid: Some("k2".to_owned()) };
+    for (name, body, error) in [
+        ("over", signed(&one, &expired), VerifyError::Expired),
+        ("of another issuer", signed(&one, &elsewhere), VerifyError::Issuer),
+        ("with another key", signed_as("revocations+jwt", "k2", &one, &json!({})), unknown),
+        ("as an access token", signed_as("at+jwt", "k1", &one, &json!({})), VerifyError::Type),
+        ("an access token", format!("{one}{}\n", token("k1")), VerifyError::Type),
+    ] {
+        assert_refused(name, body, FetchError::Signature(error)).await;
     }
 }
 

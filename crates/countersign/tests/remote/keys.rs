@@ -15,9 +15,6 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::issuer::{FLOOR, Issuer, Parts, jwk_set, token, with_header};
 
-/// What a server answers with.
-type Answer = Box<dyn Fn() -> Response + Send + Sync>;
-
 #[tokio::test]
 async fn a_token_is_good_with_the_keys_that_the_issuer_publishes() {
     let issuer = Issuer::publishing(&["k1", "k2"]).await;
@@ -95,6 +92,8 @@ async fn a_key_that_the_issuer_does_not_have_is_not_looked_for_again_for_some_ti
     assert_eq!(guarded.status("k4").await, 200, "after its time it is looked for again");
 }
 
+type Answering = Box<dyn Fn() -> Response + Send + Sync>;
+
 #[tokio::test]
 async fn the_last_good_set_is_kept_whatever_the_issuer_answers() {
     let issuer = Issuer::publishing(&["k1"]).await;
@@ -108,7 +107,7 @@ async fn the_last_good_set_is_kept_whatever_the_issuer_answers() {
     with_private["keys"][0]["d"] = json!("AAAA");
     let big = format!("{{\"pad\":\"{}\",{}", "x".repeat(2_000), &jwk_set(&["k2"])[1..]);
     let twice = format!("{{\"keys\":[],{}", &jwk_set(&["k2"])[1..]);
-    let cases: Vec<(&str, Answer)> = vec![
+    let cases: Vec<(&str, Answering)> = vec![
         ("an error", Box::new(|| StatusCode::INTERNAL_SERVER_ERROR.into_response())),
         ("nothing there", Box::new(|| StatusCode::NOT_FOUND.into_response())),
         ("no content", Box::new(|| StatusCode::NO_CONTENT.into_response())),

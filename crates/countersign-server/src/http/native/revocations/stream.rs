@@ -125,14 +125,12 @@ impl Writer {
         let mut events = String::new();
         let known =
             self.position.and_then(|position| Some((position, news.since(position, BATCH)?)));
-        let mut position = if let Some((position, _)) = &known {
-            *position
-        } else {
+        let (mut position, news) = known.unwrap_or_else(|| {
             let last = news.last();
             let _ = write!(events, "event: reset\nid: {id}.{last}\ndata: snapshot\n\n");
-            last
-        };
-        for revocation in known.into_iter().flat_map(|(_, news)| news) {
+            (last, Vec::new())
+        });
+        for revocation in news {
             position += 1;
             let _ =
                 write!(events, "event: revocation\nid: {id}.{position}\ndata: {revocation}\n\n");
