@@ -147,7 +147,7 @@ fn d9_an_unknown_key_is_refused_by_name_and_source() {
         ("colour = 1", "colour"),
         ("[tokens]\nacces_ttl = \"1m\"", "tokens.acces_ttl"),
         ("[redis]\nurls = \"\"", "redis.urls"),
-        ("[metrics]\nlisten = \"\"", "metrics"),
+        ("[mail]\nfrom = \"\"", "mail"),
         ("[[dialects]]\nname = \"passport\"\nsecrets = \"x\"", "dialects.0.secrets"),
     ] {
         refused(text, key);
@@ -171,6 +171,7 @@ fn a_value_of_the_wrong_type_is_refused_by_name() {
     for (text, key) in [
         ("listen = \"localhost\"", "listen"),
         ("listen = 8080", "listen"),
+        ("[metrics]\nlisten = \"9090\"", "metrics.listen"),
         ("trusted_proxies = [\"10.0.0.0/33\"]", "trusted_proxies"),
         ("tokens = 1", "tokens"),
         ("[tokens]\nalgorithm = \"none\"", "tokens.algorithm"),

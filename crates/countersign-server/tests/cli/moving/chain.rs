@@ -24,7 +24,7 @@ fn export(database: &Path, file: &Path) {
     let connection = Connection::open(database).expect("it is there");
     let mut out = BufWriter::new(File::create(file).expect("there is room"));
     let names = "SELECT name FROM sqlite_master WHERE type = 'table' \
-                 AND name NOT IN ('migrations', 'nodes', 'changes') ORDER BY name";
+                 AND name NOT IN ('migrations', 'nodes', 'changes', 'leases') ORDER BY name";
     let mut tables = connection.prepare(names).expect("SQLite knows its tables");
     let tables = tables.query_map([], |row| row.get::<_, String>(0)).expect("they can be read");
     for table in tables.map(|table| table.expect("a name")) {
