@@ -267,7 +267,7 @@ on_each_database! {
             let answer = Answer::of(flask.request(method.clone(), path)).await;
             assert_fails(&answer, status, NO_TOKEN);
             // What follows the last visible character of a header does not reach anybody.
-            for header in ["", "Bearer ", "Bearer"] {
+            for header in ["", "Bearer ", "Bearer  ", "Bearer"] {
                 let answer = flask.with_header(method.clone(), path, header).await;
                 assert_fails(&answer, status, NO_TOKEN);
             }

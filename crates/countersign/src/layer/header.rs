@@ -93,7 +93,7 @@ impl Header {
     /// What is there and is no token is refused, not passed over: the client meant one.
     fn token<'a>(&self, token: &'a [u8]) -> Place<'a> {
         let text = std::str::from_utf8(token).ok().filter(|token| is_plain(token));
-        text.map(Ok).ok_or_else(|| self.malformed(token.is_empty()))
+        text.map(Ok).ok_or_else(|| self.malformed(token.trim_ascii().is_empty()))
     }
 
     fn malformed(&self, empty: bool) -> Denial {
