@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Method, Request, Uri};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
 
 use super::location::Source;
 use super::{Absence, Ambiguity, Denial};
@@ -169,9 +169,13 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
         return Ok(None);
     }
     let text = std::str::from_utf8(value).ok().filter(|value| is_plain(value));
-    let name = COOKIE.as_str();
-    let malformed = || Denial::Malformed { name: name.into(), scheme: None, empty: false };
-    text.map(Some).ok_or_else(malformed)
+    text.map(Some).ok_or_else(|| malformed(&COOKIE))
+}
+
+/// What is in the header and no token.
+fn malformed(name: &HeaderName) -> Denial {
+    let name = name.as_str().into();
+    Denial::Malformed { name, scheme: None, empty: false, no_space: false }
 }
 
 pub(super) fn only<T>(
