@@ -139,11 +139,15 @@ impl Source {
                 Ok(only(values, Ambiguity::TwoParameters)?.ok_or_else(absent))
             }
             Self::WebSocket { prefix } => {
-                let headers = asked.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-                let offered = headers.filter_map(|value| value.to_str().ok());
-                let offered = offered.flat_map(|list| list.split(',')).map(str::trim);
-                let tokens = offered.filter_map(|protocol| protocol.strip_prefix(&**prefix));
-                Ok(only(tokens, Ambiguity::TwoSubprotocols)?.ok_or(Absence::Subprotocol))
+                let lists = asked.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+                let offered = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+                let offered = offered.map(<[u8]>::trim_ascii);
+                let tokens = offered.filter_map(|it| it.strip_prefix(prefix.as_bytes()));
+                match only(tokens, Ambiguity::TwoSubprotocols)?.map(std::str::from_utf8) {
+                    Some(Ok(token)) => Ok(Ok(token)),
+                    Some(Err(_)) => Err(malformed(&SEC_WEBSOCKET_PROTOCOL)),
+                    None => Ok(Err(Absence::Subprotocol)),
+                }
             }
         }
     }

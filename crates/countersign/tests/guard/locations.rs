@@ -8,7 +8,9 @@ use countersign::layer::{Ambiguity, Denial, Location};
 use http::Request;
 use serde_json::{Value, json};
 
-use crate::kit::{app, ask, bear, builder, header_only, send, token, token_with, with_cookies};
+use crate::kit::{
+    app, ask, bear, builder, header_only, request, send, token, token_with, with_cookies,
+};
 
 #[tokio::test]
 async fn each_place_gives_its_token() {
@@ -62,6 +64,13 @@ async fn what_is_not_quite_the_place_carries_nothing() {
     }
     let two = format!("bearer.{good}, bearer.{good}");
     assert_eq!(ask(&websocket, "GET /me", &[("sec-websocket-protocol", &two)]).await.status, 400);
+
+    // One that is no text does not hide the others, nor is a token that is none nobody's.
+    let beside = [format!("bearer.{good}, ").as_bytes(), b"caf\xe9"].concat();
+    let offer = |list: &[u8]| request("GET /me", &[("sec-websocket-protocol", list)]);
+    assert!(send(&websocket, offer(&beside)).await.is_alice());
+    let denial = send(&websocket, offer(b"chat, bearer.\xff")).await.denial;
+    assert!(matches!(denial, Some(Denial::Malformed { empty: false, .. })), "{denial:?}");
 
     let exact = app(&header_only(Location::bearer().exact_scheme()));
     let lower = format!("bearer {good}");
