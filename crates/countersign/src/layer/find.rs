@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
 
 use super::location::Source;
-use super::{Absence, Ambiguity, Denial};
+use super::{Absence, Ambiguity, BodyFault, Denial};
 
 /// What a guard looks at in a request.
 #[derive(Clone, Copy)]
@@ -37,9 +37,9 @@ impl<'a> From<&'a Parts> for Asked<'a> {
     }
 }
 
-/// A field of a body that was read before, if it was to be.
+/// A field of a body that was read before, if it was to be and could be.
 #[derive(Clone)]
-pub(super) struct JsonToken(pub(super) Result<String, Absence>);
+pub(super) struct JsonToken(pub(super) Result<Result<String, Absence>, BodyFault>);
 
 /// A request's one token, not checked yet; see [`Guard::find`](super::Guard::find).
 #[derive(Clone, Copy)]
@@ -81,6 +81,7 @@ pub(super) fn find<'a>(sources: &[Source], asked: Asked<'a>) -> Result<Found<'a>
         search.note(place, matches!(source, Source::Cookie { .. }))?;
     }
     if let Some(JsonToken(place)) = asked.extensions.get() {
+        let place = place.as_ref().map_err(|fault| *fault)?;
         search.note(Ok(place.as_deref().map_err(Absence::clone)), false)?;
     }
     search.end()
