@@ -160,6 +160,17 @@ async fn a_snapshot_that_is_not_as_it_was_signed_counts_for_nothing() {
 }
 
 #[tokio::test]
+async fn whoever_knows_nothing_is_not_told_that_nothing_changed() {
+    let server = FeedServer::start().await;
+    server.set(|state| state.denies_change = true);
+    let followed = server.follow();
+    assert_eq!(followed.fault().await, FetchError::Status(304));
+    assert_eq!(followed.status("s1").await, 503);
+    server.set(|state| state.denies_change = false);
+    followed.becomes("s1", 200).await;
+}
+
+#[tokio::test]
 async fn a_snapshot_that_somebody_else_signed_counts_for_nothing() {
     let one = format!("{}\n", line("s1"));
     let expired = json!({ "iat": 1_700_000_000, "exp": 1_700_000_300 });

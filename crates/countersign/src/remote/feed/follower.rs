@@ -207,9 +207,12 @@ impl Follower {
 
     async fn take_snapshot(&self) -> Result<(), FetchError> {
         let known = self.place.lock().snapshot.clone();
+        let is_known = known.is_some();
         let headers = known.map(|known| (IF_NONE_MATCH, known)).into_iter().collect();
-        // Nothing has changed since the last one, which is known.
-        let Some(mut response) = self.open(MEDIA_TYPE, headers).await? else { return Ok(()) };
+        let Some(mut response) = self.open(MEDIA_TYPE, headers).await? else {
+            // Nothing has changed since the last one, if there is a last one.
+            return if is_known { Ok(()) } else { Err(FetchError::Status(304)) };
+        };
         let tag = response.headers().get(ETAG).cloned();
         let mut snapshot = Snapshot::new(self.max_bytes);
         while let Some(part) = within(SILENCE, endpoint::next(&mut response)).await? {
