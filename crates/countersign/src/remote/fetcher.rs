@@ -187,8 +187,9 @@ impl Fetcher {
                 self.rules.floor.saturating_mul(factor).min(self.rules.refresh)
             }
         };
-        drop(state);
+        // Whoever finds it idle has no fetch to wait for, so that is told first.
         self.ended.send_modify(|ended| *ended += 1);
+        drop(state);
         life.max(self.rules.floor)
     }
 
