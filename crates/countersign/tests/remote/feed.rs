@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use countersign::VerifyError;
 use countersign::remote::FetchError;
+use countersign::{Clock, VerifyError};
 use http::StatusCode;
 use serde_json::json;
 use tokio::time::sleep;
@@ -63,6 +63,24 @@ async fn where_a_stream_cannot_go_on_the_snapshot_is_taken_again_if_it_changed()
     server.hang_up();
     assert!(followed.becomes("missed", 401).await < SOON);
     assert_eq!(server.see(|state| (state.snapshots, state.unchanged)), (3, 1));
+}
+
+#[tokio::test]
+async fn what_a_clock_that_ran_ahead_had_forgotten_is_learned_again() {
+    let server = FeedServer::start().await;
+    server.set(|state| state.lines = format!("{}\n", line("s1")));
+    let clock = Clock::manual(Clock::system().unix_seconds());
+    let followed = Followed::of(server.builder().clock(clock.clone()));
+    followed.becomes("s1", 401).await;
+    server.set(|state| state.resumes_at = Some("n.1".to_owned()));
+    let ahead = Duration::from_hours(100 * 24);
+    clock.advance(ahead);
+    followed.becomes("s1", 200).await;
+    assert_eq!(server.see(|state| state.snapshots), 1, "it is over by that clock");
+    clock.turn_back(ahead);
+    followed.becomes("s1", 401).await;
+    assert_eq!(server.see(|state| (state.snapshots, state.unchanged)), (2, 0));
+    followed.becomes("s2", 200).await;
 }
 
 #[tokio::test]
