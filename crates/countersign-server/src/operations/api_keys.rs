@@ -65,7 +65,7 @@ impl App {
                 let (caller, row) = &*job;
                 api_key::insert(tx, row).await?;
                 app.node.announce_api_keys(tx, caller.now).await?;
-                app.record(tx, caller, Record::of("apikey_created")).await?;
+                app.record(tx, caller, Record::of("apikey_created").about(&row.id)).await?;
                 Ok(row.clone())
             }
             .boxed()
@@ -91,7 +91,7 @@ impl App {
                     return Err(Error::NotFound("API key"));
                 }
                 app.node.announce_api_keys(tx, caller.now).await?;
-                Ok(app.record(tx, caller, Record::of("apikey_revoked")).await?)
+                Ok(app.record(tx, caller, Record::of("apikey_revoked").about(id)).await?)
             }
             .boxed()
         })
