@@ -31,8 +31,8 @@ impl App {
     /// Makes a key. The key itself is given here, once, and stored nowhere.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a `name` that is no name, for no `rights`, and for an `expires_at`
-    /// that has passed.
+    /// [`Error::Invalid`] for a `name` that is no name, for no `rights`, and, naming `expires_in`,
+    /// for an `expires_at` that has passed.
     pub async fn create_api_key(
         &self,
         caller: &Caller,
@@ -47,7 +47,7 @@ impl App {
         }
         if expires_at.is_some_and(|expires| expires <= caller.now) {
             let message = "an API key cannot expire before it is made".into();
-            return Err(Error::Invalid { field: "expires_at", reason: "past", message });
+            return Err(Error::Invalid { field: "expires_in", reason: "past", message });
         }
         let key = new_key(&self.entropy);
         let row = ApiKeyRow {

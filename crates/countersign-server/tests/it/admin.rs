@@ -399,7 +399,7 @@ on_each_database! {
         for (body, field) in [
             (json!({ "name": "x", "rights": [] }), "rights"),
             (json!({ "name": "", "rights": ["revoke"] }), "name"),
-            (json!({ "name": "x", "rights": ["revoke"], "expires_in": 0 }), "expires_at"),
+            (json!({ "name": "x", "rights": ["revoke"], "expires_in": 0 }), "expires_in"),
         ] {
             let refused = create(body.clone()).await;
             assert_eq!(refused.code(), (400, "invalid_field".into()), "{body}");

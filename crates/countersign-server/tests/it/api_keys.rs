@@ -129,7 +129,7 @@ on_each_database! {
         assert_eq!(check(app, &key, Right::Metrics).await, Err(KeyRefusal::Unknown));
         let now = app.clock.now();
         for (name, rights, expires, field) in [
-            ("past", &[Right::Metrics][..], Some(now), "expires_at"),
+            ("past", &[Right::Metrics][..], Some(now), "expires_in"),
             ("none", &[], None, "rights"),
             (" ", &[Right::Metrics], None, "name"),
             ("a\nb", &[Right::Metrics], None, "name"),
