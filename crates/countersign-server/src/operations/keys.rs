@@ -77,7 +77,7 @@ impl App {
                     return Ok(None);
                 }
                 app.succeed(tx, caller, key).await?;
-                app.record(tx, caller, Record::of("key_rotated")).await?;
+                app.record(tx, caller, Record::of("key_rotated").about(&key.kid)).await?;
                 Ok(Some(key.clone()))
             }
             .boxed()
@@ -109,7 +109,7 @@ impl App {
                     }
                     None => app.succeed(tx, caller, successor).await?,
                 }
-                Ok(app.record(tx, caller, Record::of("key_revoked")).await?)
+                Ok(app.record(tx, caller, Record::of("key_revoked").about(kid)).await?)
             }
             .boxed()
         })

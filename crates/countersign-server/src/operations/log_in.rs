@@ -80,15 +80,7 @@ impl App {
 
     /// Tells whoever knows the password, and nobody else, that it must be changed first.
     async fn refuse_expired(&self, caller: &Caller, user: &User) -> Result<()> {
-        let job = (caller.clone(), user.id.clone());
-        self.write("refuse_expired", job, |tx, app, job| {
-            async move {
-                let record = Record::refused("login", "password_change_required");
-                Ok(app.record(tx, &job.0, record.user(&job.1)).await?)
-            }
-            .boxed()
-        })
-        .await?;
+        self.count_refusal(caller, ("login", "password_change_required"), &user.id).await?;
         Err(Error::PasswordChangeRequired)
     }
 

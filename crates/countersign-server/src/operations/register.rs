@@ -224,7 +224,8 @@ async fn insert(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<(User, Optio
         password::expire(tx, &user.id, caller.now).await?;
     }
     admins::admit(tx, user).await?;
-    let created = Record::of("user_created").user(&user.id);
+    let roles = user.roles.join(" ");
+    let created = Record::of("user_created").user(&user.id).about(&roles);
     let created = if job.invitation.is_some() { created.because("invited") } else { created };
     app.record(tx, caller, created).await?;
     let Some((terms, status_index)) = begin else { return Ok((user.clone(), None)) };
