@@ -89,8 +89,9 @@ impl GuardBuilder {
     }
 
     /// Protects against forged requests another way than [`Cookies`] do: `protect` is asked about
-    /// every request that only a cookie authenticates, safe methods excepted, once its token
-    /// verifies. It sees the request's headers and extensions, and the token's claims.
+    /// every request that only a cookie authenticates, once its token verifies; safe methods
+    /// are excepted, unless they begin a WebSocket, to which a page can give no header but its own
+    /// `Origin` and cookies. It sees the request's headers and extensions, and the token's claims.
     ///
     /// ```
     /// use countersign::layer::{CsrfFault, Denial, Guard, Location};
