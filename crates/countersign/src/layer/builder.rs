@@ -20,6 +20,7 @@ use crate::verifier::Verifier;
 #[must_use]
 pub struct GuardBuilder {
     judge: Judge,
+    revocations: Option<Revocations>,
     locations: Option<Vec<Location>>,
     cookies: Option<Cookies>,
     protection: Option<Protection>,
@@ -31,13 +32,13 @@ pub struct GuardBuilder {
 }
 
 enum Judge {
-    Verify(Verifier, Revocations),
+    Verify(Verifier),
     Own(Arc<dyn Check>),
 }
 
 impl GuardBuilder {
     pub(super) fn verifying(verifier: Verifier) -> Self {
-        Self::new(Judge::Verify(verifier, Revocations::none()))
+        Self::new(Judge::Verify(verifier))
     }
 
     pub(super) fn checking(check: Arc<dyn Check>) -> Self {
@@ -47,6 +48,7 @@ impl GuardBuilder {
     fn new(judge: Judge) -> Self {
         Self {
             judge,
+            revocations: None,
             locations: None,
             cookies: None,
             protection: None,
@@ -59,11 +61,9 @@ impl GuardBuilder {
     }
 
     /// Who is asked whether a token that verifies is still good; nobody, if not said. A check of the
-    /// application's own asks for itself.
+    /// application's own asks for itself, and with one this is [`ConfigError::UnaskedRevocations`].
     pub fn revocations(mut self, revocations: Revocations) -> Self {
-        if let Judge::Verify(_, own) = &mut self.judge {
-            *own = revocations;
-        }
+        self.revocations = Some(revocations);
         self
     }
 
@@ -160,11 +160,13 @@ impl GuardBuilder {
         for (method, pattern) in self.public {
             public.add(method, &pattern)?;
         }
-        let check: Arc<dyn Check> = match self.judge {
-            Judge::Verify(verifier, revocations) => {
+        let check: Arc<dyn Check> = match (self.judge, self.revocations) {
+            (Judge::Verify(verifier), revocations) => {
+                let revocations = revocations.unwrap_or_else(Revocations::none);
                 Arc::new(VerifyAndAsk::new(verifier, revocations))
             }
-            Judge::Own(check) => check,
+            (Judge::Own(check), None) => check,
+            (Judge::Own(_), Some(_)) => return Err(ConfigError::UnaskedRevocations),
         };
         Ok(Guard::new(Inner {
             check,

@@ -1,8 +1,9 @@
 //! A configuration that is wrong is told when the guard is built.
 
-use countersign::layer::{Answers, ConfigError, Location};
+use countersign::Revocations;
+use countersign::layer::{Answers, ConfigError, FlaskVersion, Guard, Location, VerifyAndAsk};
 
-use crate::kit::{builder, with_cookies};
+use crate::kit::{builder, verifier, with_cookies};
 
 #[test]
 fn each_fault_is_named() {
@@ -25,6 +26,23 @@ fn each_fault_is_named() {
         error(vec![Location::cookie("session")]),
         ConfigError::UnprotectedCookie("session".into())
     );
+    for place in [Location::cookie("a"), Location::query("a"), Location::websocket("a")] {
+        for useless in [
+            place.clone().scheme("Bearer"),
+            place.clone().exact_scheme(),
+            place.as_flask_jwt_extended(FlaskVersion::V4),
+        ] {
+            let shown = error(vec![useless]);
+            assert!(matches!(shown, ConfigError::NoHeader(_)), "{shown}");
+        }
+    }
+    assert_eq!(
+        error(vec![Location::header("x-token").exact_scheme()]),
+        ConfigError::NoScheme("x-token".into())
+    );
+    let check = VerifyAndAsk::new(verifier(), Revocations::none());
+    let useless = Guard::with_check(check).revocations(Revocations::none());
+    assert_eq!(useless.build().unwrap_err(), ConfigError::UnaskedRevocations);
     for bad in ["", "docs", "*", "/a/**", "/a/../b", "//"] {
         let error = builder().public(bad).build().unwrap_err();
         assert_eq!(error, ConfigError::PublicPath(bad.to_owned()));
