@@ -8,6 +8,7 @@ use super::{Cookies, Inner, SameSite};
 use crate::csrf_token::CsrfTokens;
 use crate::layer::ConfigError;
 use crate::layer::location::is_token;
+use crate::loopback::is_loopback;
 
 /// Puts [`Cookies`] together; see [`Cookies::builder`].
 pub struct CookiesBuilder {
@@ -114,9 +115,8 @@ fn is_secure(origin: &str) -> Result<bool, ConfigError> {
         Some(address) => address.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    let address: Option<std::net::IpAddr> = bare.parse().ok();
-    let named = bare == "localhost" || bare.ends_with(".localhost");
-    if named || address.is_some_and(|address| address.is_loopback()) {
+    // Browsers ask nobody about names below it either.
+    if is_loopback(bare) || bare.ends_with(".localhost") {
         Ok(false)
     } else {
         Err(ConfigError::InsecureOrigin(origin.to_owned()))
