@@ -2,6 +2,7 @@
 
 mod events;
 mod follower;
+mod lines;
 mod snapshot;
 
 use std::fmt;
