@@ -1,5 +1,6 @@
 //! Puts a guard together.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, Method};
@@ -202,5 +203,19 @@ impl GuardBuilder {
             }
         }
         Ok(sources)
+    }
+}
+
+impl fmt::Debug for GuardBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardBuilder")
+            .field("revocations", &self.revocations)
+            .field("locations", &self.locations)
+            .field("cookies", &self.cookies)
+            .field("public", &self.public)
+            .field("token_type", &self.token_type)
+            .field("demand", &self.demand)
+            .field("answers", &self.answers)
+            .finish_non_exhaustive()
     }
 }

@@ -1,9 +1,13 @@
 //! A configuration that is wrong is told when the guard is built.
 
+use axum::Router;
 use countersign::Revocations;
-use countersign::layer::{Answers, ConfigError, FlaskVersion, Guard, Location, VerifyAndAsk};
+use countersign::layer::{
+    Answers, Check as _, ConfigError, Cookies, FlaskVersion, Guard, Location, VerifyAndAsk,
+};
+use tower::{Layer as _, Service as _};
 
-use crate::kit::{builder, verifier, with_cookies};
+use crate::kit::{APP, NOW, builder, request, verifier, with_cookies};
 
 #[test]
 fn each_fault_is_named() {
@@ -61,4 +65,22 @@ fn what_is_right_is_built() {
     with_cookies().locations([named, Location::bearer()]).build().unwrap();
     let guard = builder().build().unwrap();
     assert!(format!("{guard:?}").contains("Authorization"));
+}
+
+#[test]
+fn what_is_shown_of_a_configuration_has_no_key_in_it() {
+    let cookies = Cookies::builder(APP, &[211; 32]).previous_csrf_key(&[212; 32]);
+    let shown = format!("{cookies:?}");
+    assert!(shown.contains(APP) && !shown.contains("21"), "{shown}");
+    let shown = format!("{:?}", with_cookies().public("/docs/*").locations([Location::bearer()]));
+    assert!(shown.contains("/docs/*") && shown.contains("authorization"), "{shown}");
+    assert!(!shown.contains("9, 9"), "{shown}");
+
+    let check = VerifyAndAsk::new(verifier(), Revocations::none());
+    assert_eq!(format!("{:?}", check.check("x", NOW)), "Done(Err(Invalid(NotThreeSegments)))");
+    let request = || request("GET /me", &[]);
+    let mut service = builder().public("/me").build().unwrap().layer().layer(Router::new());
+    assert_eq!(format!("{:?}", service.call(request())), "GuardFuture(\"passing\")");
+    let mut service = builder().build().unwrap().layer().layer(Router::new());
+    assert_eq!(format!("{:?}", service.call(request())), "GuardFuture(\"denied\")");
 }
