@@ -9,12 +9,13 @@ use futures::FutureExt as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::page::{Page, Part};
-use super::{Caller, record::Record};
+use super::{COMMAND, Caller, record::Record};
 use crate::api_keys::digest_of;
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result, Uninvited};
 use crate::identifier::Identifier;
+use crate::tables::admin;
 use crate::tables::invitation::{self, Invitation, Invited, State};
 
 /// How long an invitation is good unless it is said.
@@ -142,19 +143,26 @@ impl App {
 }
 
 /// Uses up an invitation for the user with this id, in the change that makes the user: of two that
-/// race with one token, one succeeds.
+/// race with one token, one succeeds. One that an admin made is as good as withdrawn while they are
+/// no admin.
 pub(super) async fn consume(
     tx: &mut Tx<'_>,
     caller: &Caller,
     TokenHash(token): &TokenHash,
     user_id: &str,
 ) -> Result<()> {
-    if invitation::consume(tx, token, user_id, caller.now).await? {
-        return Ok(());
-    }
+    let consumed = invitation::consume(tx, token, user_id, caller.now).await?;
     let found = invitation::find_in(tx, token).await?.ok_or(Uninvited::Unknown)?;
-    refuse_over(&found, caller)?;
-    Err(Error::Conflict)
+    if !consumed {
+        refuse_over(&found, caller)?;
+        return Err(Error::Conflict);
+    }
+    match found.created_by.as_deref() {
+        Some(maker) if maker != COMMAND && !admin::hold(tx, maker).await? => {
+            Err(Uninvited::Revoked.into())
+        }
+        _ => Ok(()),
+    }
 }
 
 fn refuse_over(invitation: &Invitation, caller: &Caller) -> Result<(), Uninvited> {

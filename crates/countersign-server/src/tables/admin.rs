@@ -7,6 +7,7 @@ use crate::db::{DbError, Tx, params, sql};
 sql! {
     FIND = "SELECT user_id FROM admins WHERE user_id = ?";
     INSERT = "INSERT INTO admins (user_id, since) VALUES (?, ?)";
+    HOLD = "UPDATE admins SET since = since WHERE user_id = ?";
     LOCK = "UPDATE admins SET since = since";
     DELETE = "DELETE FROM admins WHERE user_id = ?";
 }
@@ -14,6 +15,11 @@ sql! {
 /// Whether the user, whose row this change has locked, is one of them.
 pub async fn is_listed(tx: &mut Tx<'_>, user_id: &str) -> Result<bool, DbError> {
     Ok(tx.find::<String>(FIND, &params![user_id]).await?.is_some())
+}
+
+/// Whether the user is one of them, and stays it until this change ends.
+pub async fn hold(tx: &mut Tx<'_>, user_id: &str) -> Result<bool, DbError> {
+    Ok(tx.execute(HOLD, &params![user_id]).await? == 1)
 }
 
 /// Adds one.

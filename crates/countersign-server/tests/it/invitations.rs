@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use countersign_server::config::RegistrationMode;
 use countersign_server::db::Kind;
+use countersign_server::operations::Caller;
+use countersign_server::operations::invitations::Invite;
 use futures::future::join_all;
 use reqwest::Method;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
 
-use crate::admin::{admin, events};
+use crate::admin::{admin, events, patch};
 use crate::kit::Tables;
 use crate::server::{Answer, PASSWORD, Session, TestApp};
 
@@ -29,17 +32,29 @@ impl Invited {
         Some(Self { server: server.restart_with(config).await, admin })
     }
 
-    async fn invite_answer(&self, body: Value) -> Answer {
-        self.server.send(Method::POST, "/v1/admin/invitations", &self.admin.access, body).await
+    async fn invite_answer(&self, admin: &Session, body: Value) -> Answer {
+        self.server.send(Method::POST, "/v1/admin/invitations", &admin.access, body).await
     }
 
     /// The id and the token of a new invitation.
     async fn invite(&self, body: Value) -> (String, String) {
-        let made = self.invite_answer(body).await;
+        self.invite_as(&self.admin, body).await
+    }
+
+    async fn invite_as(&self, admin: &Session, body: Value) -> (String, String) {
+        let made = self.invite_answer(admin, body).await;
         assert_eq!(made.status, 201, "{made:?}");
         let made = made.json();
         let text = |value: &Value| value.as_str().expect("text").to_owned();
         (text(&made["invitation"]["id"]), text(&made["token"]))
+    }
+
+    /// An admin beside the first, who registers with an invitation.
+    async fn second_admin(&self, name: &str) -> Session {
+        let (_, token) = self.invite(json!({ "roles": ["admin"] })).await;
+        let made = self.register(name, &token).await;
+        assert_eq!(made.status, 201, "{made:?}");
+        Session::read(&made.json()["session"])
     }
 
     async fn register(&self, name: &str, token: &str) -> Answer {
@@ -138,7 +153,7 @@ on_each_database! {
         let (_, token) = server.invite(json!({ "email": "Alice@Example.org" })).await;
         assert_eq!(told(&server.register("bob", &token).await), refused("identifier"));
         assert_eq!(server.register("ALICE", &token).await.status, 201);
-        let again = server.invite_answer(json!({ "email": "alice@example.org" })).await;
+        let again = server.invite_answer(&server.admin, json!({ "email": "alice@example.org" })).await;
         assert_eq!(again.code(), (409, "identifier_taken".into()));
     }
 
@@ -152,7 +167,7 @@ on_each_database! {
             (json!({ "roles": [""] }), "invalid_field", "roles"),
             (json!({ "token": "x" }), "unknown_field", "token"),
         ] {
-            let refused = server.invite_answer(body.clone()).await;
+            let refused = server.invite_answer(&server.admin, body.clone()).await;
             assert_eq!(refused.code(), (400, code.into()), "{body}: {refused:?}");
             assert_eq!(refused.json()["field"], field, "{body}");
         }
@@ -175,13 +190,50 @@ on_each_database! {
         let (_, used) = server.invite(json!({ "expires_in": 60 })).await;
         assert_eq!(server.register("alice", &used).await.status, 201);
         let app = &server.server.app;
-        for (later, left) in [(30 * DAY, 1), (Duration::from_mins(1), 0)] {
+        for (later, left) in [(30 * DAY + Duration::from_mins(1), 1), (Duration::from_millis(1), 0)] {
             server.server.advance(later).await;
             app.purge(app.clock.now()).await.expect("the database answers");
             let page = countersign_server::operations::page::Page { after: None, limit: 9 };
             let kept = app.invitations(&page).await.expect("the database answers");
             assert_eq!(kept.items.len(), left);
         }
+    }
+
+    async fn an_invitation_is_good_only_while_its_maker_is_an_admin(server: Invited) {
+        let maker = server.second_admin("toor").await;
+        let (_, token) = server.invite_as(&maker, json!({ "roles": ["admin"] })).await;
+        for (taken, given) in [
+            (json!({ "roles": [] }), json!({ "roles": ["admin"] })),
+            (json!({ "active": false }), json!({ "active": true })),
+        ] {
+            let done = patch(&server.server, &server.admin, &maker.user_id, taken).await;
+            assert_eq!(done.status, 200, "{done:?}");
+            let before = Tables::of(&server.server.app).await;
+            assert_eq!(told(&server.register("toor2", &token).await), refused("revoked"));
+            assert_eq!(Tables::of(&server.server.app).await, before);
+            let done = patch(&server.server, &server.admin, &maker.user_id, given).await;
+            assert_eq!(done.status, 200, "{done:?}");
+        }
+        let made = server.register("toor2", &token).await;
+        assert_eq!(made.json()["user"]["roles"], json!(["admin"]), "{made:?}");
+    }
+
+    async fn an_invitation_of_a_deleted_admin_is_good_for_nobody(server: Invited) {
+        let maker = server.second_admin("toor").await;
+        let (_, token) = server.invite_as(&maker, json!({ "roles": ["admin"] })).await;
+        let path = format!("/v1/admin/users/{}", maker.user_id);
+        let gone = server.server.send(Method::DELETE, &path, &server.admin.access, Value::Null);
+        assert_eq!(gone.await.status, 204);
+        assert_eq!(told(&server.register("toor", &token).await), refused("revoked"));
+    }
+
+    async fn an_invitation_that_a_command_made_needs_no_admin(server: Invited) {
+        let caller = Caller::command(server.server.app.clock.now());
+        let life = Duration::from_secs(60);
+        let invite = Invite { identifier: None, roles: vec!["editor".to_owned()], life };
+        let (_, token) = server.server.app.invite(&caller, invite).await.expect("it can be made");
+        let made = server.register("alice", token.expose_secret()).await;
+        assert_eq!(made.json()["user"]["roles"], json!(["editor"]), "{made:?}");
     }
 
     async fn an_open_server_takes_an_invitation_and_a_closed_one_does_not(server: Invited) {
