@@ -53,6 +53,8 @@ mod jwk_set;
 mod key_ring;
 #[cfg(feature = "layer")]
 pub mod layer;
+#[cfg(feature = "layer")]
+mod loopback;
 mod memory;
 mod profile;
 mod random;

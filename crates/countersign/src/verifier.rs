@@ -12,6 +12,7 @@ use crate::token::Token;
 
 /// A token that passed every check.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct Verified {
     /// What it says.
     pub claims: Claims,

@@ -1,5 +1,6 @@
 //! Puts a guard together.
 
+use std::fmt;
 use std::sync::Arc;
 
 use http::{Extensions, HeaderMap, Method};
@@ -20,6 +21,7 @@ use crate::verifier::Verifier;
 #[must_use]
 pub struct GuardBuilder {
     judge: Judge,
+    revocations: Option<Revocations>,
     locations: Option<Vec<Location>>,
     cookies: Option<Cookies>,
     protection: Option<Protection>,
@@ -31,13 +33,13 @@ pub struct GuardBuilder {
 }
 
 enum Judge {
-    Verify(Verifier, Revocations),
+    Verify(Verifier),
     Own(Arc<dyn Check>),
 }
 
 impl GuardBuilder {
     pub(super) fn verifying(verifier: Verifier) -> Self {
-        Self::new(Judge::Verify(verifier, Revocations::none()))
+        Self::new(Judge::Verify(verifier))
     }
 
     pub(super) fn checking(check: Arc<dyn Check>) -> Self {
@@ -47,6 +49,7 @@ impl GuardBuilder {
     fn new(judge: Judge) -> Self {
         Self {
             judge,
+            revocations: None,
             locations: None,
             cookies: None,
             protection: None,
@@ -59,11 +62,9 @@ impl GuardBuilder {
     }
 
     /// Who is asked whether a token that verifies is still good; nobody, if not said. A check of the
-    /// application's own asks for itself.
+    /// application's own asks for itself, and with one this is [`ConfigError::UnaskedRevocations`].
     pub fn revocations(mut self, revocations: Revocations) -> Self {
-        if let Judge::Verify(_, own) = &mut self.judge {
-            *own = revocations;
-        }
+        self.revocations = Some(revocations);
         self
     }
 
@@ -89,8 +90,9 @@ impl GuardBuilder {
     }
 
     /// Protects against forged requests another way than [`Cookies`] do: `protect` is asked about
-    /// every request that only a cookie authenticates, safe methods excepted, once its token
-    /// verifies. It sees the request's headers and extensions, and the token's claims.
+    /// every request that only a cookie authenticates, once its token verifies; safe methods
+    /// are excepted, unless they begin a WebSocket, to which a page can give no header but its own
+    /// `Origin` and cookies. It sees the request's headers and extensions, and the token's claims.
     ///
     /// ```
     /// use countersign::layer::{CsrfFault, Denial, Guard, Location};
@@ -159,11 +161,13 @@ impl GuardBuilder {
         for (method, pattern) in self.public {
             public.add(method, &pattern)?;
         }
-        let check: Arc<dyn Check> = match self.judge {
-            Judge::Verify(verifier, revocations) => {
+        let check: Arc<dyn Check> = match (self.judge, self.revocations) {
+            (Judge::Verify(verifier), revocations) => {
+                let revocations = revocations.unwrap_or_else(Revocations::none);
                 Arc::new(VerifyAndAsk::new(verifier, revocations))
             }
-            Judge::Own(check) => check,
+            (Judge::Own(check), None) => check,
+            (Judge::Own(_), Some(_)) => return Err(ConfigError::UnaskedRevocations),
         };
         Ok(Guard::new(Inner {
             check,
@@ -199,5 +203,19 @@ impl GuardBuilder {
             }
         }
         Ok(sources)
+    }
+}
+
+impl fmt::Debug for GuardBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GuardBuilder")
+            .field("revocations", &self.revocations)
+            .field("locations", &self.locations)
+            .field("cookies", &self.cookies)
+            .field("public", &self.public)
+            .field("token_type", &self.token_type)
+            .field("demand", &self.demand)
+            .field("answers", &self.answers)
+            .finish_non_exhaustive()
     }
 }

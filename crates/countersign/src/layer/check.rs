@@ -22,6 +22,7 @@ pub trait Check: Send + Sync + 'static {
 }
 
 /// A judgement, or the wait for one.
+#[must_use = "a check says nothing before its end"]
 pub enum Checking {
     /// What needed nobody else is judged at once.
     Done(Result<Checked, Denial>),
@@ -35,6 +36,15 @@ impl Checking {
         match self {
             Self::Done(checked) => checked,
             Self::Pending(checked) => checked.await,
+        }
+    }
+}
+
+impl fmt::Debug for Checking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done(checked) => f.debug_tuple("Done").field(checked).finish(),
+            Self::Pending(_) => f.debug_tuple("Pending").finish_non_exhaustive(),
         }
     }
 }

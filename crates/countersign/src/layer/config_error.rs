@@ -15,6 +15,17 @@ pub enum ConfigError {
     /// No header can have this name, or no scheme.
     #[error("`{0}` is not the name of a header, nor of a scheme")]
     HeaderName(String),
+    /// A scheme is wanted of a place that is no header.
+    #[error("`{0}` is no header, and nothing stands before a token there")]
+    NoHeader(String),
+    /// A header without a scheme is to have it exactly.
+    #[error("the header `{0}` has no scheme that could be exact")]
+    NoScheme(String),
+    /// A check of the application's own is given revocations, which it would not be asked about.
+    #[error(
+        "a check of the application's own asks about revocations itself: the guard has no use for any"
+    )]
+    UnaskedRevocations,
     /// No cookie can have this name.
     #[error("`{0}` is not the name of a cookie")]
     CookieName(String),

@@ -188,6 +188,7 @@ pub enum BodyFault {
 /// What a token is for, by its claim `type`, as flask-jwt-extended and its relatives write it.
 /// Tokens without that claim are told apart by their `typ` and count as [`TokenType::Access`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum TokenType {
     /// `type` is `access`, or not there.
     #[default]

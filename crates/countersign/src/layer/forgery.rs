@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, Method};
+use http::{Extensions, HeaderMap, HeaderName, Method};
 
 use super::find::Asked;
 use super::{Cookies, Denial};
 use crate::claims::Claims;
+
+const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 
 type Protect = dyn Fn(&HeaderMap, &Extensions, &Claims) -> Result<(), Denial> + Send + Sync;
 
@@ -32,12 +34,18 @@ impl Protection {
                 let session = claims.session_id().or(claims.jwt_id());
                 Ok(cookies.check_request(asked, session)?)
             }
-            Self::Own(protect) if !is_safe(asked.method) => {
+            Self::Own(protect) if !is_safe(asked.method) || is_handshake(asked.headers) => {
                 protect(asked.headers, asked.extensions, claims)
             }
             Self::Own(_) | Self::None => Ok(()),
         }
     }
+}
+
+/// Whether a request, were it safe, begins a WebSocket (RFC 6455, section 4.1): a foreign page may
+/// send it, and reads and writes what follows. Over HTTP/2 it is a CONNECT, which is not safe.
+pub(super) fn is_handshake(headers: &HeaderMap) -> bool {
+    headers.contains_key(SEC_WEBSOCKET_KEY)
 }
 
 /// Whether a request of this method changes nothing (RFC 9110, section 9.2.1).

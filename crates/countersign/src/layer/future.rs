@@ -1,5 +1,6 @@
 //! The future of a guarded call.
 
+use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -58,6 +59,20 @@ where
 
     pub(super) fn waiting(checked: Later<Result<Checked, Denial>>, rest: Waiting<S, A>) -> Self {
         Self { state: State::Waiting { checked, rest: Some(rest) } }
+    }
+}
+
+impl<S, A> fmt::Debug for GuardFuture<S, A>
+where
+    S: Service<Request<A>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match &self.state {
+            State::Passing { .. } => "passing",
+            State::Denied { .. } => "denied",
+            State::Waiting { .. } => "waiting",
+        };
+        f.debug_tuple("GuardFuture").field(&state).finish()
     }
 }
 

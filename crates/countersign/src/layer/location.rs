@@ -21,11 +21,15 @@ use super::{ConfigError, FlaskVersion};
 /// [`GuardLayer::reading_json`](super::GuardLayer::reading_json), off unless asked for, since the
 /// guard must then hold a whole body of somebody who is not known yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Location(Kind);
+pub struct Location {
+    kind: Kind,
+    scheme: Option<String>,
+    reading: Reading,
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Kind {
-    Header { name: String, scheme: Option<String>, reading: Reading },
+    Header(String),
     Cookie(String),
     Query(String),
     WebSocket(String),
@@ -39,39 +43,41 @@ impl Location {
 
     /// A header whose whole value is the token.
     pub fn header(name: &str) -> Self {
-        Self(Kind::Header { name: name.to_owned(), scheme: None, reading: Reading::AnyCase })
+        Self::new(Kind::Header(name.to_owned()))
     }
 
     /// A cookie of this name.
     pub fn cookie(name: &str) -> Self {
-        Self(Kind::Cookie(name.to_owned()))
+        Self::new(Kind::Cookie(name.to_owned()))
     }
 
     /// A parameter of the query string. The token will be in logs and histories: use it only where
     /// nothing else can be sent, with tokens that live for seconds.
     pub fn query(name: &str) -> Self {
-        Self(Kind::Query(name.to_owned()))
+        Self::new(Kind::Query(name.to_owned()))
     }
 
     /// A WebSocket subprotocol (RFC 6455, section 1.9) that begins with `prefix`, such as `bearer.`:
     /// `new WebSocket(url, ["bearer." + token, "chat"])`. The client offers a second one for the
     /// server to choose, since browsers close a connection whose server chooses none.
     pub fn websocket(prefix: &str) -> Self {
-        Self(Kind::WebSocket(prefix.to_owned()))
+        Self::new(Kind::WebSocket(prefix.to_owned()))
     }
 
-    /// The header's value is this scheme, in any case, a space, and the token. Of use for headers
-    /// alone.
+    fn new(kind: Kind) -> Self {
+        Self { kind, scheme: None, reading: Reading::AnyCase }
+    }
+
+    /// The header's value is this scheme, in any case, a space, and the token. For headers alone: of
+    /// another place it is [`ConfigError::NoHeader`].
     #[must_use]
     pub fn scheme(mut self, scheme: &str) -> Self {
-        if let Kind::Header { scheme: own, .. } = &mut self.0 {
-            *own = Some(scheme.to_owned());
-        }
+        self.scheme = Some(scheme.to_owned());
         self
     }
 
     /// The scheme counts only as it is written here, as flask-jwt-extended has it; RFC 9110 has it
-    /// in any case. Of use for headers with a scheme alone.
+    /// in any case. For headers with a scheme alone: without one it is [`ConfigError::NoScheme`].
     #[must_use]
     pub fn exact_scheme(self) -> Self {
         self.read_as(Reading::Exact)
@@ -80,31 +86,32 @@ impl Location {
     /// The header is read as flask-jwt-extended reads it, for clients that were written for it: the
     /// scheme as it is written, then the token, with any white space between; in version 4 this may be
     /// one element of a list, in version 3 another scheme is a malformed header. And as there, what
-    /// is found here counts: places that come after it are not looked at then. Of use for headers
-    /// alone.
+    /// is found here counts: places that come after it are not looked at then. For headers alone: of
+    /// another place it is [`ConfigError::NoHeader`].
     #[must_use]
     pub fn as_flask_jwt_extended(self, version: FlaskVersion) -> Self {
         self.read_as(Reading::Flask(version))
     }
 
     fn read_as(mut self, reading: Reading) -> Self {
-        if let Kind::Header { reading: own, .. } = &mut self.0 {
-            *own = reading;
-        }
+        self.reading = reading;
         self
     }
 
     pub(super) fn into_source(self) -> Result<Source, ConfigError> {
-        match self.0 {
-            Kind::Header { name, scheme, reading } => header(&name, scheme, reading),
-            Kind::Cookie(name) if !is_token(&name) => Err(ConfigError::CookieName(name)),
-            Kind::Cookie(name) => Ok(Source::Cookie { name: name.into() }),
+        let Self { kind, scheme, reading } = self;
+        let is_plain = scheme.is_none() && reading == Reading::AnyCase;
+        let source = match kind {
+            Kind::Header(name) => return header(&name, scheme, reading),
+            Kind::Cookie(name) if !is_token(&name) => return Err(ConfigError::CookieName(name)),
             Kind::Query(name) | Kind::WebSocket(name) if !is_token(&name) => {
-                Err(ConfigError::ParameterName(name))
+                return Err(ConfigError::ParameterName(name));
             }
-            Kind::Query(name) => Ok(Source::Query { name: name.into() }),
-            Kind::WebSocket(prefix) => Ok(Source::WebSocket { prefix: prefix.into() }),
-        }
+            Kind::Cookie(name) => Source::Cookie { name: name.into() },
+            Kind::Query(name) => Source::Query { name: name.into() },
+            Kind::WebSocket(prefix) => Source::WebSocket { prefix: prefix.into() },
+        };
+        if is_plain { Ok(source) } else { Err(ConfigError::NoHeader(source.describe())) }
     }
 }
 
@@ -134,6 +141,9 @@ fn header(name: &str, scheme: Option<String>, reading: Reading) -> Result<Source
     let field = HeaderName::try_from(name).map_err(|_| unusable())?;
     if let Some(scheme) = scheme.as_ref().filter(|scheme| !is_token(scheme)) {
         return Err(ConfigError::HeaderName(scheme.clone()));
+    }
+    if reading == Reading::Exact && scheme.is_none() {
+        return Err(ConfigError::NoScheme(name.to_owned()));
     }
     let (name, scheme) = (name_as_written(name), scheme.map(Arc::from));
     Ok(Source::Header(Header { field, name, scheme, reading }))

@@ -36,8 +36,8 @@
 //!    refused with 401, and so is a request without one.
 //! 3. The [`Check`] judges it: [`Verifier`](crate::Verifier), then
 //!    [`Revocations`](crate::Revocations). A token that does not verify is refused.
-//! 4. If only a cookie carries the token, an unsafe request must show that a page of ours meant it;
-//!    see [`Cookies`]. What a header carries needs no such thing.
+//! 4. If only a cookie carries the token, an unsafe request, or one that begins a WebSocket, must show
+//!    that a page of ours meant it; see [`Cookies`]. What a header carries needs no such thing.
 //! 5. The claim `type`, if it is there, must be the [`TokenType`] that is wanted.
 //! 6. A token that was revoked is refused. If nobody can say whether it was, the answer is 503.
 //! 7. The [`Demand`] of the guard, then, further inside, of [`RequireLayer`] and of the extractors.

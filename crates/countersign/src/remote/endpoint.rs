@@ -1,6 +1,5 @@
 //! One address, and the one way in which it is asked.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +9,7 @@ use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Response, Url};
 
 use super::{FetchError, SetupError};
+use crate::loopback::is_loopback;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -92,7 +92,7 @@ fn parse(text: &str) -> Result<Url, SetupError> {
     match url.scheme() {
         "https" | "http" if !bare => Err(wrong()),
         "https" => Ok(url),
-        "http" if is_loopback(&url) => Ok(url),
+        "http" if is_loopback(url.host_str().unwrap_or_default()) => Ok(url),
         "http" => Err(SetupError::Insecure(text.to_owned())),
         _ => Err(wrong()),
     }
@@ -101,11 +101,6 @@ fn parse(text: &str) -> Result<Url, SetupError> {
 /// The address as it may be shown, be it one or not: a password in it is nobody's business.
 fn without_user(text: &str) -> String {
     text.rsplit_once('@').map_or(text, |(_, rest)| rest).to_owned()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use http::HeaderMap;
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
 
 use super::config::within;
 use super::endpoint::Endpoint;
 use super::fetcher::{Fetcher, LONGEST_LIFE, Rules};
 use super::source::{KeySource, Seek};
+use super::task::Owner;
 use super::{FetchError, SetupError};
 use crate::algorithm::Algorithm;
 use crate::key_ring::KeyRing;
@@ -32,23 +32,11 @@ use crate::key_ring::KeyRing;
 /// Keys of kinds that are not known here, and malformed ones, are passed over: one wrong key does not
 /// take the others with it. A set with a private or a symmetric key is refused.
 #[derive(Clone)]
-pub struct RemoteKeys(Arc<Owner>);
+pub struct RemoteKeys(Arc<Owner<Fetcher>>);
 
-/// Ends the task when nobody needs it any more.
-struct Owner {
-    fetcher: Arc<Fetcher>,
-    task: AbortHandle,
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl KeySource for Owner {
+impl KeySource for Owner<Fetcher> {
     fn seek(self: Arc<Self>, kid: Option<&str>) -> Seek {
-        match Arc::clone(&self.fetcher).seek(kid) {
+        match Arc::clone(&self.work).seek(kid) {
             // Whoever waits keeps the task alive.
             Seek::Later(later) => Seek::Later(Box::pin(async move {
                 let sought = later.await;
@@ -78,24 +66,24 @@ impl RemoteKeys {
 
     /// The ring that is kept. Clones of it, and verifiers that have it, keep this alive.
     pub fn ring(&self) -> KeyRing {
-        self.0.fetcher.ring().with_source(Arc::clone(&self.0) as Arc<dyn KeySource>)
+        self.0.work.ring().with_source(Arc::clone(&self.0) as Arc<dyn KeySource>)
     }
 
     /// Waits for the first fetch, for applications that had rather not start without keys.
     pub async fn ready(&self) -> Result<(), FetchError> {
-        self.0.fetcher.first().await
+        self.0.work.first().await
     }
 
     /// What the last fetch failed with, if it did.
     pub fn fault(&self) -> Option<FetchError> {
-        self.0.fetcher.outcome()?.err()
+        self.0.work.outcome()?.err()
     }
 }
 
 impl fmt::Debug for RemoteKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RemoteKeys")
-            .field("keys", self.0.fetcher.ring())
+            .field("keys", self.0.work.ring())
             .field("fault", &self.fault())
             .finish()
     }
@@ -166,6 +154,6 @@ impl RemoteKeysBuilder {
         let runtime = Handle::try_current().map_err(|_| SetupError::NoRuntime)?;
         let fetcher = Arc::new(Fetcher::new(Endpoint::new(&url, HeaderMap::new())?, rules));
         let task = runtime.spawn(Arc::clone(&fetcher).run()).abort_handle();
-        Ok(RemoteKeys(Arc::new(Owner { fetcher, task })))
+        Ok(RemoteKeys(Owner::new(fetcher, task)))
     }
 }

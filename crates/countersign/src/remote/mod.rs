@@ -43,6 +43,7 @@ mod feed;
 mod fetcher;
 mod keys;
 mod source;
+mod task;
 mod unknown;
 
 pub use self::config::SetupError;

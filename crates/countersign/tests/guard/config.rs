@@ -1,8 +1,13 @@
 //! A configuration that is wrong is told when the guard is built.
 
-use countersign::layer::{Answers, ConfigError, Location};
+use axum::Router;
+use countersign::Revocations;
+use countersign::layer::{
+    Answers, Check as _, ConfigError, Cookies, FlaskVersion, Guard, Location, VerifyAndAsk,
+};
+use tower::{Layer as _, Service as _};
 
-use crate::kit::{builder, with_cookies};
+use crate::kit::{APP, NOW, builder, request, verifier, with_cookies};
 
 #[test]
 fn each_fault_is_named() {
@@ -25,6 +30,23 @@ fn each_fault_is_named() {
         error(vec![Location::cookie("session")]),
         ConfigError::UnprotectedCookie("session".into())
     );
+    for place in [Location::cookie("a"), Location::query("a"), Location::websocket("a")] {
+        for useless in [
+            place.clone().scheme("Bearer"),
+            place.clone().exact_scheme(),
+            place.as_flask_jwt_extended(FlaskVersion::V4),
+        ] {
+            let shown = error(vec![useless]);
+            assert!(matches!(shown, ConfigError::NoHeader(_)), "{shown}");
+        }
+    }
+    assert_eq!(
+        error(vec![Location::header("x-token").exact_scheme()]),
+        ConfigError::NoScheme("x-token".into())
+    );
+    let check = VerifyAndAsk::new(verifier(), Revocations::none());
+    let useless = Guard::with_check(check).revocations(Revocations::none());
+    assert_eq!(useless.build().unwrap_err(), ConfigError::UnaskedRevocations);
     for bad in ["", "docs", "*", "/a/**", "/a/../b", "//"] {
         let error = builder().public(bad).build().unwrap_err();
         assert_eq!(error, ConfigError::PublicPath(bad.to_owned()));
@@ -43,4 +65,22 @@ fn what_is_right_is_built() {
     with_cookies().locations([named, Location::bearer()]).build().unwrap();
     let guard = builder().build().unwrap();
     assert!(format!("{guard:?}").contains("Authorization"));
+}
+
+#[test]
+fn what_is_shown_of_a_configuration_has_no_key_in_it() {
+    let cookies = Cookies::builder(APP, &[211; 32]).previous_csrf_key(&[212; 32]);
+    let shown = format!("{cookies:?}");
+    assert!(shown.contains(APP) && !shown.contains("21"), "{shown}");
+    let shown = format!("{:?}", with_cookies().public("/docs/*").locations([Location::bearer()]));
+    assert!(shown.contains("/docs/*") && shown.contains("authorization"), "{shown}");
+    assert!(!shown.contains("9, 9"), "{shown}");
+
+    let check = VerifyAndAsk::new(verifier(), Revocations::none());
+    assert_eq!(format!("{:?}", check.check("x", NOW)), "Done(Err(Invalid(NotThreeSegments)))");
+    let request = || request("GET /me", &[]);
+    let mut service = builder().public("/me").build().unwrap().layer().layer(Router::new());
+    assert_eq!(format!("{:?}", service.call(request())), "GuardFuture(\"passing\")");
+    let mut service = builder().build().unwrap().layer().layer(Router::new());
+    assert_eq!(format!("{:?}", service.call(request())), "GuardFuture(\"denied\")");
 }

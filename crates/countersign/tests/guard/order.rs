@@ -104,6 +104,12 @@ async fn a_protection_of_ones_own_stands_in_for_the_cookies() {
         let answer = ask(&app, "POST /me", &headers).await;
         assert_eq!(answer.denial, Some(Denial::Csrf(fault)));
     }
+    // A foreign page can begin a WebSocket, and reads what comes.
+    let handshake = ("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    for headers in [vec![cookie, handshake], vec![cookie, handshake, ("x-csrf", "t2")]] {
+        assert_eq!(ask(&app, "GET /me", &headers).await.status, 403, "{headers:?}");
+    }
+    assert!(ask(&app, "GET /me", &[cookie, handshake, ("x-csrf", "t1")]).await.is_alice());
     assert!(ask(&app, "POST /me", &[cookie, ("x-csrf", "t1")]).await.is_alice());
     assert!(bear(&app, "POST /me", &token()).await.is_alice(), "a header needs none");
 }

@@ -12,6 +12,7 @@ use crate::reason::EndReason;
 
 /// Whose statuses and messages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum FlaskVersion {
     /// 3.24.1, with `PyJWT` 1.7.
     V3,

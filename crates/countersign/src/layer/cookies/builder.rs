@@ -1,5 +1,6 @@
 //! Puts [`Cookies`] together.
 
+use std::fmt;
 use std::sync::Arc;
 
 use zeroize::Zeroizing;
@@ -8,8 +9,11 @@ use super::{Cookies, Inner, SameSite};
 use crate::csrf_token::CsrfTokens;
 use crate::layer::ConfigError;
 use crate::layer::location::is_token;
+use crate::loopback::is_loopback;
 
-/// Puts [`Cookies`] together; see [`Cookies::builder`].
+/// Puts [`Cookies`] together; see [`Cookies::builder`]. Whatever is wrong is told by
+/// [`CookiesBuilder::build`].
+#[must_use]
 pub struct CookiesBuilder {
     origins: Vec<String>,
     names: Names,
@@ -18,6 +22,7 @@ pub struct CookiesBuilder {
     previous_key: Option<Zeroizing<Vec<u8>>>,
 }
 
+#[derive(Debug)]
 enum Names {
     /// `NAME_access` and so on.
     After(String),
@@ -37,35 +42,30 @@ impl CookiesBuilder {
     }
 
     /// What the cookies are named after: `__Host-NAME_access` and so on. `countersign`, if not said.
-    #[must_use]
     pub fn name(mut self, name: &str) -> Self {
         self.names = Names::After(name.to_owned());
         self
     }
 
     /// The names of the cookies, without `__Host-`, which is put before them: access, refresh, CSRF.
-    #[must_use]
     pub fn names(mut self, access: &str, refresh: &str, csrf: &str) -> Self {
         self.names = Names::Exactly([access, refresh, csrf].map(str::to_owned));
         self
     }
 
     /// Pages of these origins may send unsafe requests, too.
-    #[must_use]
     pub fn also_from<'a>(mut self, origins: impl IntoIterator<Item = &'a str>) -> Self {
         self.origins.extend(origins.into_iter().map(str::to_owned));
         self
     }
 
     /// [`SameSite::Lax`], if not said.
-    #[must_use]
     pub fn same_site(mut self, same_site: SameSite) -> Self {
         self.same_site = same_site;
         self
     }
 
     /// CSRF tokens made with this key are still known: the one that was used before.
-    #[must_use]
     pub fn previous_csrf_key(mut self, key: &[u8]) -> Self {
         self.previous_key = Some(Zeroizing::new(key.to_vec()));
         self
@@ -101,6 +101,16 @@ impl CookiesBuilder {
     }
 }
 
+impl fmt::Debug for CookiesBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CookiesBuilder")
+            .field("origins", &self.origins)
+            .field("names", &self.names)
+            .field("same_site", &self.same_site)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Whether the cookies of a page of this origin can be Secure. They must be, but for this machine.
 fn is_secure(origin: &str) -> Result<bool, ConfigError> {
     let Some(host) = origin.strip_prefix("http://") else {
@@ -114,9 +124,8 @@ fn is_secure(origin: &str) -> Result<bool, ConfigError> {
         Some(address) => address.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
     };
-    let address: Option<std::net::IpAddr> = bare.parse().ok();
-    let named = bare == "localhost" || bare.ends_with(".localhost");
-    if named || address.is_some_and(|address| address.is_loopback()) {
+    // Browsers ask nobody about names below it either.
+    if is_loopback(bare) || bare.ends_with(".localhost") {
         Ok(false)
     } else {
         Err(ConfigError::InsecureOrigin(origin.to_owned()))

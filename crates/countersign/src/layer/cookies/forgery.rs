@@ -6,11 +6,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use super::Cookies;
 use crate::layer::CsrfFault;
 use crate::layer::find::Asked;
-use crate::layer::forgery::is_safe;
+use crate::layer::forgery::{is_handshake, is_safe};
 
 const TOKEN: HeaderName = HeaderName::from_static("x-csrf-token");
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const SEC_WEBSOCKET_KEY: HeaderName = HeaderName::from_static("sec-websocket-key");
 
 /// What a request stands for that says nothing of where it comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +65,7 @@ impl Cookies {
             // Over HTTP/2 a WebSocket's handshake is a CONNECT (RFC 8441). A page cannot give any
             // handshake a header.
             Method::CONNECT => self.check_origin(asked.headers, Silence::IsRefused),
-            ref method if is_safe(method) && asked.headers.contains_key(SEC_WEBSOCKET_KEY) => {
+            ref method if is_safe(method) && is_handshake(asked.headers) => {
                 self.check_origin(asked.headers, Silence::IsRefused)
             }
             ref method if is_safe(method) => Ok(()),

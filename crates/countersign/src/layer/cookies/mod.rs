@@ -36,6 +36,7 @@ impl Cookie {
 
 /// Which pages of other sites a browser sends cookies for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum SameSite {
     /// For links that are followed to us, and for nothing else of theirs.
     #[default]

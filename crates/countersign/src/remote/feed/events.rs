@@ -1,5 +1,6 @@
 //! Reads Server-Sent Events (HTML, section 9.2) as the feed sends them.
 
+use super::lines::Lines;
 use crate::remote::FetchError;
 use crate::revocation::Revocation;
 
@@ -29,32 +30,39 @@ pub(super) struct Told {
 }
 
 /// Puts events together from the parts of an answer.
-#[derive(Default)]
 pub(super) struct Events {
-    line: Vec<u8>,
+    lines: Lines,
+    draft: Draft,
+}
+
+/// The event that is not whole yet.
+#[derive(Default)]
+struct Draft {
     kind: String,
     data: String,
     id: Option<String>,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { lines: Lines::new(MAX_LINE), draft: Draft::default() }
+    }
 }
 
 impl Events {
     /// The events that are whole with this part.
     pub(super) fn take(&mut self, part: &[u8]) -> Result<Vec<Told>, FetchError> {
         let mut told = Vec::new();
-        for piece in part.split_inclusive(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(piece);
-            if self.line.len() > MAX_LINE {
-                return Err(FetchError::Malformed);
-            }
-            if self.line.ends_with(b"\n") {
-                let line = std::mem::take(&mut self.line);
-                let line = std::str::from_utf8(&line).map_err(|_| FetchError::Malformed)?;
-                told.extend(self.line(line.trim_end_matches(['\r', '\n']))?);
-            }
-        }
+        self.lines.take(part, |line| {
+            let line = std::str::from_utf8(line).map_err(|_| FetchError::Malformed)?;
+            told.extend(self.draft.line(line.trim_end_matches(['\r', '\n']))?);
+            Ok(())
+        })?;
         Ok(told)
     }
+}
 
+impl Draft {
     fn line(&mut self, line: &str) -> Result<Option<Told>, FetchError> {
         if line.is_empty() {
             return self.end();

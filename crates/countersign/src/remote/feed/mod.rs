@@ -2,6 +2,7 @@
 
 mod events;
 mod follower;
+mod lines;
 mod snapshot;
 
 use std::fmt;
@@ -11,12 +12,12 @@ use std::time::Duration;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue};
 use tokio::runtime::Handle;
-use tokio::task::AbortHandle;
 
 use self::follower::{Follower, HEARTBEAT};
 use self::snapshot::PROFILE;
 use super::config::within;
 use super::endpoint::Endpoint;
+use super::task::Owner;
 use super::{FetchError, SetupError};
 use crate::clock::Clock;
 use crate::freshness::Freshness;
@@ -32,19 +33,7 @@ use crate::verifier::Verifier;
 /// [`max_staleness`](RevocationFeedBuilder::max_staleness), the guard answers 503, unless it was told
 /// to go on with [`Revocations::even_when_unknown`].
 #[derive(Clone)]
-pub struct RevocationFeed(Arc<Owner>);
-
-/// Ends the task when nobody needs it any more.
-struct Owner {
-    follower: Arc<Follower>,
-    task: AbortHandle,
-}
-
-impl Drop for Owner {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+pub struct RevocationFeed(Arc<Owner<Follower>>);
 
 impl RevocationFeed {
     /// The feed of the server that clients call `server`, such as `https://accounts.example.org`.
@@ -64,31 +53,31 @@ impl RevocationFeed {
 
     /// What a guard asks. Clones of it, and guards that have it, keep this alive.
     pub fn revocations(&self) -> Revocations {
-        let Follower { set, freshness, .. } = &*self.0.follower;
+        let Follower { set, freshness, .. } = &*self.0.work;
         Revocations::fed(Arc::clone(set), Arc::clone(freshness))
             .keeping(Arc::clone(&self.0) as Arc<_>)
     }
 
     /// Waits for the first snapshot, for applications that had rather not start without.
     pub async fn ready(&self) -> Result<(), FetchError> {
-        self.0.follower.first().await
+        self.0.work.first().await
     }
 
     /// What the last attempt to follow failed with, if the feed is not followed now.
     pub fn fault(&self) -> Option<FetchError> {
-        self.0.follower.fault()
+        self.0.work.fault()
     }
 
     /// How old what is known is; `None` before the first snapshot.
     pub fn age(&self) -> Option<Duration> {
-        self.0.follower.freshness.age()
+        self.0.work.freshness.age()
     }
 }
 
 impl fmt::Debug for RevocationFeed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RevocationFeed")
-            .field("revocations", &self.0.follower.set.len())
+            .field("revocations", &self.0.work.set.len())
             .field("age", &self.age())
             .field("fault", &self.fault())
             .finish()
@@ -154,7 +143,7 @@ impl RevocationFeedBuilder {
             (clock, max_bytes),
         ));
         let task = runtime.spawn(Arc::clone(&follower).run()).abort_handle();
-        Ok(RevocationFeed(Arc::new(Owner { follower, task })))
+        Ok(RevocationFeed(Owner::new(follower, task)))
     }
 }
 

@@ -3,6 +3,7 @@
 use aws_lc_rs::digest::{Context, SHA256};
 use serde_json::Value;
 
+use super::lines::Lines;
 use crate::base64url;
 use crate::claims::Claims;
 use crate::profile::{ClaimType, Profile, Subject};
@@ -27,7 +28,12 @@ pub(super) const PROFILE: Profile = Profile {
 pub(super) struct Snapshot {
     limit: usize,
     length: usize,
-    line: Vec<u8>,
+    lines: Lines,
+    content: Content,
+}
+
+/// What the lines say.
+struct Content {
     digest: Context,
     batch: Batch,
     signature: Option<String>,
@@ -45,10 +51,12 @@ impl Snapshot {
         Self {
             limit,
             length: 0,
-            line: Vec::new(),
-            digest: Context::new(&SHA256),
-            batch: Batch::default(),
-            signature: None,
+            lines: Lines::new(crate::MAX_TOKEN_LENGTH + 1),
+            content: Content {
+                digest: Context::new(&SHA256),
+                batch: Batch::default(),
+                signature: None,
+            },
         }
     }
 
@@ -57,22 +65,21 @@ impl Snapshot {
         if self.length > self.limit {
             return Err(FetchError::TooLarge { limit: self.limit });
         }
-        for piece in part.split_inclusive(|byte| *byte == b'\n') {
-            self.line.extend_from_slice(piece);
-            if self.line.len() > crate::MAX_TOKEN_LENGTH + 1 {
-                return Err(FetchError::Malformed);
-            }
-            if self.line.ends_with(b"\n") {
-                self.end_line()?;
-            }
-        }
-        Ok(())
+        self.lines.take(part, |line| self.content.take_line(line))
     }
 
+    pub(super) fn end(self) -> Result<Whole, FetchError> {
+        let Content { digest, batch, signature } = self.content;
+        let signature = signature.filter(|_| self.lines.are_whole());
+        let signature = signature.ok_or(FetchError::BrokenOff)?;
+        Ok(Whole { signature, batch, sha256: base64url::encode(digest.finish().as_ref()) })
+    }
+}
+
+impl Content {
     /// The line of a revocation has spaces, the line that signs has none and comes last.
-    fn end_line(&mut self) -> Result<(), FetchError> {
-        let line = std::mem::take(&mut self.line);
-        let text = std::str::from_utf8(&line).map_err(|_| FetchError::Malformed)?;
+    fn take_line(&mut self, line: &[u8]) -> Result<(), FetchError> {
+        let text = std::str::from_utf8(line).map_err(|_| FetchError::Malformed)?;
         let text = text.trim_end_matches('\n');
         if self.signature.is_some() {
             return Err(FetchError::Malformed);
@@ -80,19 +87,11 @@ impl Snapshot {
         if text.contains(' ') {
             let revocation: Revocation = text.parse().map_err(|_| FetchError::Malformed)?;
             self.batch.push(revocation);
-            self.digest.update(&line);
+            self.digest.update(line);
         } else {
             self.signature = Some(text.to_owned());
         }
-        self.line = line;
-        self.line.clear();
         Ok(())
-    }
-
-    pub(super) fn end(self) -> Result<Whole, FetchError> {
-        let Self { line, digest, batch, signature, .. } = self;
-        let signature = signature.filter(|_| line.is_empty()).ok_or(FetchError::BrokenOff)?;
-        Ok(Whole { signature, batch, sha256: base64url::encode(digest.finish().as_ref()) })
     }
 }
 
