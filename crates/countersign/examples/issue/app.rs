@@ -33,6 +33,8 @@ pub(crate) async fn build(
     let issuer = Issuer::builder(key).issuer(ORIGIN).audience([ORIGIN]).build()?;
     let tokens = RefreshTokens::new(refresh_secret, None).ok_or("too short a secret")?;
     let sessions = Sessions::builder(store, issuer, tokens).clock(clock.clone()).build()?;
+    // The guard lets nobody in before. Several processes on one store say `max_staleness`, too, and
+    // catch up every second.
     sessions.catch_up().await?;
     let guard = Guard::builder(verifier)
         .clock(clock)

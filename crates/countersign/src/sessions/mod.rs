@@ -39,13 +39,16 @@
 //!   the change ends: whoever changes passwords checks in one step with the login, or looks again.
 //! - It gives [`Sessions::revocations`] to the guard, which then refuses at once what has ended, and
 //!   tells the refresh rule which tokens are used.
-//! - At start it calls [`Sessions::catch_up`], so that what ended before the restart stays so. From
-//!   time to time it calls [`Sessions::purge`], and once a second or so [`Sessions::write_uses`].
+//! - At start it calls [`Sessions::catch_up`], so that what ended before the restart stays so; until
+//!   then the guard answers 503. From time to time it calls [`Sessions::purge`], and once a second or
+//!   so [`Sessions::write_uses`].
 //! - It answers 401 to [`SessionError::Ended`] and [`SessionError::NotARefreshToken`], and 503 to
 //!   what may be tried again: clients throw a session away at any other 4xx.
 //!
 //! Several processes may share one store, and no session forks between them. But a process hears of a
-//! logout elsewhere only when it catches up; until then it takes the access tokens.
+//! logout elsewhere only when it catches up; until then it takes the access tokens. There each has a
+//! bound, [`SessionsBuilder::max_staleness`], and catches up several times within it: for five
+//! seconds, every second.
 
 mod builder;
 mod error;
@@ -70,6 +73,7 @@ pub use self::session::{Login, Scope, Session};
 pub use self::store::SessionStore;
 use crate::clock::Clock;
 use crate::error::SignError;
+use crate::freshness::Freshness;
 use crate::issuer::Issuer;
 use crate::random;
 use crate::reason::EndReason;
@@ -94,6 +98,8 @@ struct Inner<S> {
     windows: Windows,
     longest_lifetime: Duration,
     revocations: Arc<RevocationSet>,
+    /// How well the revocations are known.
+    freshness: Freshness,
     uses: Uses,
     clock: Clock,
 }
