@@ -127,7 +127,8 @@ impl<S: SessionStore> Sessions<S> {
 
     /// Exchanges a refresh token: the session as it is now, whose [`Sessions::pair`] is to be
     /// answered. By [`refresh`](crate::refresh)'s rule: an answer that was lost may be asked for
-    /// again, and a token that somebody else has used ends the session.
+    /// again, and a token that somebody else has used ends the session. So does one whose session
+    /// ended here without the store's having taken it.
     pub async fn refresh(&self, token: &str) -> Result<Session, SessionError<S::Error>> {
         let presented = self.0.refresh_tokens.read(token).ok_or(SessionError::NotARefreshToken)?;
         let now = self.0.clock.unix_millis();
@@ -137,6 +138,7 @@ impl<S: SessionStore> Sessions<S> {
             let gone = SessionError::Ended(EndReason::ExpiredAbsolute);
             let mut session = found.map_err(SessionError::Store)?.ok_or(gone)?;
             let mut state = session.state();
+            state.barred = self.revoked(session.id);
             let noted = self.0.uses.highest(session.id).unwrap_or(0);
             state.rotation.used = state.rotation.used.max(noted);
             match judge(state, presented.generation, now, self.0.windows) {
@@ -200,6 +202,11 @@ impl<S: SessionStore> Sessions<S> {
     ) -> Result<bool, SessionError<S::Error>> {
         self.revoke(id, reason, at);
         self.0.store.end(id, reason, at).await.map_err(SessionError::Store)
+    }
+
+    /// Why the session ended here, if it did, whether or not the store knows.
+    fn revoked(&self, id: Uuid) -> Option<EndReason> {
+        self.0.revocations.check(Some(&id.to_string()), None, None)
     }
 
     /// Until the last access token of the session has expired.

@@ -8,7 +8,9 @@ use axum::body::Body;
 use axum::routing::get;
 use countersign::axum::Bearer;
 use countersign::layer::{Denial, Guard};
-use countersign::sessions::{BuildError, Login, Session, SessionError, Sessions, SessionsBuilder};
+use countersign::sessions::{
+    BuildError, Login, Session, SessionError, SessionStore as _, Sessions, SessionsBuilder,
+};
 use countersign::{
     Algorithm, Clock, EndReason, Issuer, KeyRing, Profile, RefreshTokens, Revocations, SigningKey,
     Verifier,
@@ -114,12 +116,11 @@ async fn of_several_processes_each_knows_for_so_long_what_the_others_ended() {
     let process = || Process::new(builder(&store).max_staleness(5 * SECOND), &clock);
     let (one, other) = (process(), process());
     one.sessions.catch_up().await.unwrap();
-    let (gone, stays) = (one.log_in().await, one.log_in().await);
-    let (gone, stays) = (one.access(&gone), one.access(&stays));
+    let (ends, stays) = (one.log_in().await, one.log_in().await);
+    let (gone, stays) = (one.access(&ends), one.access(&stays));
     clock.advance(5 * SECOND);
     assert_eq!(one.ask(&gone).await, GOOD);
-    let gone_id = one.sessions.list("alice").await.unwrap()[0].id;
-    other.sessions.end_own("alice", gone_id).await.unwrap();
+    other.sessions.end_own("alice", ends.id).await.unwrap();
     clock.advance(Duration::from_millis(1));
     assert_eq!([one.ask(&gone).await, one.ask(&stays).await], [OUT_OF_TOUCH, OUT_OF_TOUCH]);
     store.fail("ended_since");
@@ -143,4 +144,22 @@ async fn whoever_goes_on_all_the_same_still_notices_a_stolen_refresh_token() {
     clock.advance(11 * SECOND);
     let refused = process.sessions.refresh(&stolen).await;
     assert!(matches!(refused, Err(SessionError::Ended(EndReason::RefreshReuse))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_logout_that_the_store_did_not_take_is_not_undone_by_a_refresh() {
+    let (store, clock) = setup();
+    let process = Process::new(builder(&store), &clock);
+    let session = process.log_in().await;
+    let token = process.refresh_token(&session);
+    store.fail("end");
+    let failed = process.sessions.end_own("alice", session.id).await;
+    assert!(matches!(failed, Err(SessionError::Store(_))), "{failed:?}");
+    let refused = process.sessions.refresh(&token).await;
+    assert!(matches!(refused, Err(SessionError::Store(_))), "it may be tried again: {refused:?}");
+    store.fail(None);
+    let refused = process.sessions.refresh(&token).await;
+    assert!(matches!(refused, Err(SessionError::Ended(EndReason::Logout))), "{refused:?}");
+    let kept = store.find(session.id).await.unwrap().unwrap();
+    assert_eq!(kept.ended, Some((clock.unix_millis(), EndReason::Logout)), "and now it took it");
 }
