@@ -97,6 +97,12 @@ impl<'a> TokenBuilder<'a> {
         self.set("scope", scopes.join(" "))
     }
 
+    /// `type`: what the token is for where one profile has several kinds, as in the tokens of
+    /// flask-jwt-extended. A guard takes tokens without one and `access`, or `refresh` alone.
+    pub fn token_type(self, token_type: &str) -> Self {
+        self.set("type", token_type)
+    }
+
     /// `jti`: the token's own identifier; a random UUID, if not said.
     pub fn jwt_id(self, jwt_id: &str) -> Self {
         self.set("jti", jwt_id)
