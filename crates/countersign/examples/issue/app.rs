@@ -63,7 +63,7 @@ async fn log_in(State(sessions): App, Json(sent): Json<Credentials>) -> Result<T
     if (&*sent.user, &*sent.password) != ("alice", "sesame") {
         return Err(Refused(StatusCode::UNAUTHORIZED, "invalid_credentials".to_owned()));
     }
-    let session = sessions.log_in(Login::of(sent.user)).await?;
+    let session = sessions.log_in(Login::of(sent.user).amr(["pwd"])).await?;
     Ok(Tokens(sessions.pair(&session).map_err(SessionError::Sign)?))
 }
 

@@ -79,10 +79,10 @@ impl<'a> TokenBuilder<'a> {
         self.set("auth_time", at)
     }
 
-    /// `amr` (RFC 8176): how they did.
+    /// `amr` (RFC 8176): how they did. No method is no claim.
     pub fn amr(self, amr: impl IntoIterator<Item: Into<String>>) -> Self {
         let amr: Vec<String> = amr.into_iter().map(Into::into).collect();
-        self.set("amr", amr)
+        if amr.is_empty() { self.without("amr") } else { self.set("amr", amr) }
     }
 
     /// `roles` (RFC 9068, section 2.2.3.1).
@@ -172,6 +172,11 @@ impl<'a> TokenBuilder<'a> {
 
     fn set(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.registered.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.registered.remove(name);
         self
     }
 
