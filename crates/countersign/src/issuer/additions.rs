@@ -65,7 +65,7 @@ impl Additions {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
-    fn note(&mut self, fault: SignError) {
+    pub(super) fn note(&mut self, fault: SignError) {
         self.fault.get_or_insert(fault);
     }
 }

@@ -91,9 +91,15 @@ impl<'a> TokenBuilder<'a> {
         self.set("roles", roles)
     }
 
-    /// `scope` (RFC 8693, section 4.2).
-    pub fn scopes<'s>(self, scopes: impl IntoIterator<Item = &'s str>) -> Self {
+    /// `scope` (RFC 8693, section 4.2): each is one scope (RFC 6749, section 3.3). None is no claim.
+    pub fn scopes<'s>(mut self, scopes: impl IntoIterator<Item = &'s str>) -> Self {
         let scopes: Vec<&str> = scopes.into_iter().collect();
+        if !scopes.iter().all(|scope| is_scope(scope)) {
+            self.additions.note(SignError::ClaimType { name: "scope" });
+        }
+        if scopes.is_empty() {
+            return self.without("scope");
+        }
         self.set("scope", scopes.join(" "))
     }
 
@@ -245,4 +251,10 @@ impl<'a> TokenBuilder<'a> {
         let header = serde_json::to_vec(header).map_err(|_| SignError::Header)?;
         json::read_object(&header).map_err(SignError::Unreadable).map(drop)
     }
+}
+
+/// Whether this is a scope-token (RFC 6749, appendix A.4): a space would make two of it.
+fn is_scope(scope: &str) -> bool {
+    let fits = |byte| matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'\\');
+    !scope.is_empty() && scope.bytes().all(fits)
 }

@@ -77,6 +77,24 @@ fn an_access_token_says_what_it_was_told_and_is_verified() {
 }
 
 #[test]
+fn a_scope_is_one_scope() {
+    let odd = ["", " ", "a b", "a ", "\t", "a\n", "\"", "\\", "\u{7f}", "é", "a\0"];
+    for scope in odd {
+        let error = SignError::ClaimType { name: "scope" };
+        assert_eq!(
+            refused(issuer().access("a").scopes(["orders:read", scope])),
+            error,
+            "{scope:?}"
+        );
+    }
+    let all: String = ('!'..='~').filter(|sign| !matches!(sign, '"' | '\\')).collect();
+    assert_eq!(minted(issuer().access("a").scopes([&*all, "b"]))["scope"], format!("{all} b"));
+    let issuer = issuer();
+    let none = issuer.access("a").scopes(["a"]).scopes([]);
+    assert_eq!(minted(none).get("scope"), None, "no scope is no claim");
+}
+
+#[test]
 fn each_token_has_an_identifier_of_its_own() {
     let issuer = issuer();
     let jti = || minted(issuer.access("alice"))["jti"].as_str().unwrap().to_owned();
