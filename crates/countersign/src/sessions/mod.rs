@@ -117,11 +117,11 @@ impl<S: SessionStore> Sessions<S> {
         let now = self.0.clock.unix_millis();
         let session = self.new_session(login, now)?;
         let live = self.live(&session.user_id, now).await?;
+        self.0.store.insert(&session).await.map_err(SessionError::Store)?;
         let too_many = (live.len() + 1).saturating_sub(self.0.max_per_user);
         for oldest in live.iter().take(too_many) {
             self.end(oldest.id, EndReason::Limit, now).await?;
         }
-        self.0.store.insert(&session).await.map_err(SessionError::Store)?;
         Ok(session)
     }
 

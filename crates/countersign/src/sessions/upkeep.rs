@@ -80,7 +80,7 @@ impl<S: SessionStore> Sessions<S> {
     pub async fn catch_up(&self) -> Result<(), SessionError<S::Error>> {
         let before = self.0.freshness.moment();
         let now = self.0.clock.unix_millis();
-        let since = now.saturating_sub(millis(self.0.longest_lifetime + MARGIN));
+        let since = now.saturating_sub(millis(self.0.longest_lifetime.saturating_add(MARGIN)));
         let ended = self.0.store.ended_since(since).await.map_err(SessionError::Store)?;
         for (id, reason) in ended {
             self.revoke(id, reason, now);

@@ -163,3 +163,29 @@ async fn a_logout_that_the_store_did_not_take_is_not_undone_by_a_refresh() {
     let kept = store.find(session.id).await.unwrap().unwrap();
     assert_eq!(kept.ended, Some((clock.unix_millis(), EndReason::Logout)), "and now it took it");
 }
+
+#[tokio::test]
+async fn a_login_that_fails_ends_no_other_session() {
+    let (store, clock) = setup();
+    let process = Process::new(builder(&store).max_per_user(1), &clock);
+    process.sessions.catch_up().await.unwrap();
+    let first = process.log_in().await;
+    store.fail("insert");
+    process.sessions.log_in(Login::of("alice")).await.unwrap_err();
+    assert_eq!(process.ask(&process.access(&first)).await, GOOD);
+    process.sessions.refresh(&process.refresh_token(&first)).await.unwrap();
+    store.fail(None);
+    let second = process.log_in().await;
+    assert_eq!(process.sessions.list("alice").await.unwrap(), [second]);
+}
+
+#[tokio::test]
+async fn the_longest_lifetime_of_all_is_no_trouble() {
+    let (store, clock) = setup();
+    let process = Process::new(builder(&store).longest_lifetime(Duration::MAX), &clock);
+    let session = process.log_in().await;
+    process.sessions.end_own("alice", session.id).await.unwrap();
+    process.sessions.catch_up().await.unwrap();
+    process.sessions.purge(Duration::MAX).await.unwrap();
+    assert_eq!(process.ask(&process.access(&session)).await, LOGGED_OUT);
+}
