@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -27,11 +27,15 @@ struct Inner {
     sealing: Sealing,
     loaded: RwLock<Arc<Loaded>>,
     ring: KeyRing,
-    dirty: AtomicBool,
+    /// How often the table changed, as far as this node has heard.
+    heard: AtomicU64,
+    loading: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
 struct Loaded {
+    /// What was heard before the table was read.
+    heard: u64,
     rows: Vec<SigningKeyRow>,
     opened: HashMap<String, Opened>,
 }
@@ -119,6 +123,13 @@ impl Sealing {
     }
 }
 
+impl Loaded {
+    fn published(&self, now: Time) -> Vec<countersign::VerifyingKey> {
+        let published = self.rows.iter().filter(|row| row.is_published(now));
+        published.filter_map(|row| Some(self.opened.get(&row.kid)?.key.verifying_key())).collect()
+    }
+}
+
 impl Keys {
     /// Loads and opens the keys that are published at `now`.
     pub async fn load(db: Db, sealing: Sealing, now: Time) -> Result<Self> {
@@ -127,7 +138,8 @@ impl Keys {
             sealing,
             loaded: RwLock::default(),
             ring: KeyRing::new(Vec::new()),
-            dirty: AtomicBool::new(true),
+            heard: AtomicU64::new(1),
+            loading: tokio::sync::Mutex::default(),
         }));
         this.settle(now).await?;
         Ok(this)
@@ -140,46 +152,49 @@ impl Keys {
 
     /// Says that the table changed.
     pub fn mark_changed(&self) {
-        self.0.dirty.store(true, Ordering::Release);
+        self.0.heard.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// Loads the table again if it changed, and lets keys in and out whose time has come.
+    /// Loads the table again if it changed since it was read last, and lets keys in and out whose
+    /// time has come; whoever asks meanwhile waits.
     pub async fn settle(&self, now: Time) -> Result<()> {
-        if self.0.dirty.swap(false, Ordering::AcqRel)
-            && let Err(error) = self.reload(now).await
-        {
-            self.mark_changed();
-            return Err(error);
+        if !self.is_settled() {
+            let _one_at_a_time = self.0.loading.lock().await;
+            if !self.is_settled() {
+                self.reload(now).await?;
+            }
         }
         self.publish(now);
         Ok(())
     }
 
+    fn is_settled(&self) -> bool {
+        self.0.loaded.read().heard == self.0.heard.load(Ordering::Acquire)
+    }
+
     async fn reload(&self, now: Time) -> Result<()> {
+        let heard = self.0.heard.load(Ordering::Acquire);
         let rows = signing_key::list(&self.0.db).await?;
         let mut opened = HashMap::new();
         for row in rows.iter().filter(|row| row.is_published(now)) {
             let key = self.0.sealing.open_key(row)?;
             opened.insert(row.kid.clone(), Opened { issuer: Issuer::new(key.clone()), key });
         }
-        *self.0.loaded.write() = Arc::new(Loaded { rows, opened });
+        *self.0.loaded.write() = Arc::new(Loaded { heard, rows, opened });
         Ok(())
     }
 
+    /// Nobody reads the table anew between the look at what was read and its publication, or what
+    /// was withdrawn would be good again.
     fn publish(&self, now: Time) {
-        let published = self.published(now);
+        let loaded = self.0.loaded.read();
+        let published = loaded.published(now);
         let kids = |keys: &[countersign::VerifyingKey]| {
             keys.iter().map(|key| key.key_id().map(str::to_owned)).collect::<Vec<_>>()
         };
         if kids(&self.0.ring.keys()) != kids(&published) {
             self.0.ring.replace(published);
         }
-    }
-
-    fn published(&self, now: Time) -> Vec<countersign::VerifyingKey> {
-        let loaded = self.0.loaded.read().clone();
-        let published = loaded.rows.iter().filter(|row| row.is_published(now));
-        published.filter_map(|row| Some(loaded.opened.get(&row.kid)?.key.verifying_key())).collect()
     }
 
     /// The public keys, for everybody (RFC 7517). Symmetric keys have no public half.

@@ -31,7 +31,8 @@ impl Clock {
         Self(Source::System)
     }
 
-    /// Both clocks stand still at this Unix time, in seconds, until [`Clock::advance`].
+    /// Both clocks stand still at this Unix time, in seconds, until [`Clock::advance`] or
+    /// [`Clock::turn_back`].
     pub fn manual(unix_seconds: i64) -> Self {
         Self(Source::Manual(Arc::new(AtomicI64::new(unix_seconds.saturating_mul(1000)))))
     }
@@ -70,6 +71,13 @@ impl Clock {
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(now) = &self.0 {
             now.fetch_add(millis(by), Ordering::SeqCst);
+        }
+    }
+
+    /// Moves a manual clock back, as a time server may do with the machine's wall clock.
+    pub fn turn_back(&self, by: Duration) {
+        if let Source::Manual(now) = &self.0 {
+            now.fetch_sub(millis(by), Ordering::SeqCst);
         }
     }
 }

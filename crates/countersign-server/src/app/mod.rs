@@ -1,6 +1,7 @@
 //! Everything a request or a command needs, put together once at start.
 
 mod cookies;
+pub mod inspect;
 mod nudges;
 mod start;
 

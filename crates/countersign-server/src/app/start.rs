@@ -129,7 +129,7 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
 }
 
 /// A node with another master secret would neither open the keys nor know anybody's refresh token.
-fn check_master(
+pub(super) fn check_master(
     check: Option<&str>,
     master: &MasterSecret,
     previous: Option<&MasterSecret>,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use clap::Args;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -15,21 +15,24 @@ use url::{Host, Url};
 
 use super::output::table;
 use super::{Failure, Settings};
-use crate::app::App;
-use crate::clock::Time;
+use crate::app::inspect::inspect;
+use crate::clock::{Clock, Time};
 use crate::config::{Config, Overrides};
-use crate::tables::signing_key::State;
+use crate::db::DbError;
+use crate::redis::Redis;
+use crate::secrets;
+use crate::tables::signing_key::{self, SigningKeyRow, State};
 
 /// How far clocks may be apart before anybody notices.
 const SKEW: Duration = Duration::from_secs(2);
-/// A key that signs for longer is worth a rotation.
+/// Where keys are rotated by hand, one that signs for longer is worth a rotation.
 const OLD_KEY: Duration = Duration::from_hours(60 * 24);
 /// How long something that answers at all takes.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Less than this is soon full.
 const LITTLE_SPACE: u64 = 512 * 1024 * 1024;
 
-/// Looks for what is wrong, and says what to do. Changes nothing but the schema, as every start does.
+/// Looks for what is wrong, and says what to do. Changes nothing.
 #[derive(Args)]
 pub(super) struct Doctor {}
 
@@ -80,16 +83,16 @@ impl Doctor {
         found.fine("configuration", "every key is known and has a value that can be meant");
         check_files(&mut found, &config);
         check_encryption(&mut found, "database", config.database_url().expose_secret());
-        match settings.build(config, true).await {
-            Ok((app, notices)) => {
-                for warning in notices.warnings {
-                    found.warn("start", warning);
-                }
-                check_running(&mut found, &app).await;
-                app.shut_down().await?;
-            }
-            Err(failure) => found.fail("start", failure.to_string()),
+        for warning in config.warnings() {
+            found.warn("configuration", warning);
         }
+        if config.sqlite_file().is_some_and(|file| !file.exists()) {
+            found.fine("start", "nothing is set up yet; the first start makes the database");
+        } else {
+            check_start(&mut found, &config).await;
+        }
+        check_redis(&mut found, &config).await;
+        check_public_url(&mut found, &config).await;
         report(settings, &found)
     }
 }
@@ -112,20 +115,38 @@ fn report(settings: &Settings, found: &Findings) -> Result<(), Failure> {
     Ok(())
 }
 
-async fn check_running(found: &mut Findings, app: &App) {
-    check_database(found, app).await;
-    check_keys(found, app).await;
-    check_redis(found, app).await;
-    check_public_url(found, &app.config).await;
+/// What a start would find.
+async fn check_start(found: &mut Findings, config: &Config) {
+    let master_secret = std::env::var(secrets::VARIABLE).ok().map(SecretString::from);
+    let inspected = match inspect(config, master_secret.as_ref()).await {
+        Ok(inspected) => inspected,
+        Err(error) => return found.fail("start", error.to_string()),
+    };
+    found.fine("database", "it answers, and the master secret is its own");
+    for warning in &inspected.warnings {
+        found.warn("database", warning);
+    }
+    if inspected.is_rotating {
+        found
+            .warn("start", "master_secret_previous_file: the next start changes the master secret");
+    }
+    let now = Clock::System.now();
+    check_clock(found, now, inspected.db.time().await);
+    if inspected.schema.pending.is_empty() {
+        check_keys(found, signing_key::list(&inspected.db).await, (now, config));
+    } else {
+        let count = inspected.schema.pending.len();
+        found.warn(
+            "database",
+            format!("the next start makes {count} changes to the schema; older servers stop there"),
+        );
+    }
+    inspected.db.close().await;
 }
 
 /// What this machine keeps is for the server's user alone.
 fn check_files(found: &mut Findings, config: &Config) {
-    let files = [
-        ("database.url", config.sqlite_file()),
-        ("audit.file", config.audit_file()),
-        ("master_secret_file", config.master_secret_file.clone()),
-    ];
+    let files = [("database.url", config.sqlite_file()), ("audit.file", config.audit_file())];
     for (key, path) in files {
         let Some(path) = path else { continue };
         let Some(mode) = mode(&path) else { continue };
@@ -199,19 +220,14 @@ fn is_on_this_machine(url: &Url) -> bool {
     }
 }
 
-async fn check_database(found: &mut Findings, app: &App) {
-    found.fine(
-        "database",
-        "it answers, its schema is this program's, and the master secret is its own",
-    );
-    match app.db.time().await {
-        Ok(Some(theirs)) => check_clock(found, app.clock.now(), theirs),
-        Ok(None) => {}
-        Err(error) => found.fail("clock", format!("the database does not tell the time: {error}")),
-    }
-}
-
-fn check_clock(found: &mut Findings, ours: Time, theirs: Time) {
+fn check_clock(found: &mut Findings, ours: Time, theirs: Result<Option<Time>, DbError>) {
+    let theirs = match theirs {
+        Ok(Some(theirs)) => theirs,
+        Ok(None) => return,
+        Err(error) => {
+            return found.fail("clock", format!("the database does not tell the time: {error}"));
+        }
+    };
     let apart = ours.since(theirs).max(theirs.since(ours));
     if apart > SKEW {
         let seconds = apart.as_secs_f64();
@@ -226,18 +242,22 @@ fn check_clock(found: &mut Findings, ours: Time, theirs: Time) {
     }
 }
 
-async fn check_keys(found: &mut Findings, app: &App) {
-    let rows = match app.signing_keys().await {
+fn check_keys(
+    found: &mut Findings,
+    rows: Result<Vec<SigningKeyRow>, DbError>,
+    (now, config): (Time, &Config),
+) {
+    let rows = match rows {
         Ok(rows) => rows,
         Err(error) => return found.fail("keys", error.to_string()),
     };
-    let now = app.clock.now();
     let Some(active) = rows.iter().find(|row| row.state(&rows, now) == State::Active) else {
         return found.fail("keys", "no key signs now; run `countersign key rotate --now`");
     };
     let age = now.since(active.activates_at);
     let days = age.as_secs() / 86_400;
-    if age > OLD_KEY {
+    let old = config.keys.rotate_every.map_or(OLD_KEY, |every| every.saturating_mul(2));
+    if age > old {
         let kid = &active.kid;
         found.warn(
             "keys",
@@ -248,9 +268,9 @@ async fn check_keys(found: &mut Findings, app: &App) {
     }
 }
 
-async fn check_redis(found: &mut Findings, app: &App) {
-    let Some(redis) = &app.redis else { return };
-    match redis.connect().await {
+async fn check_redis(found: &mut Findings, config: &Config) {
+    let Ok(Some(servers)) = config.redis.servers() else { return };
+    match Redis::new(servers, b"doctor").connect().await {
         Ok(()) => found.fine("redis", "it answers"),
         Err(error) => found.warn(
             "redis",

@@ -264,6 +264,9 @@ impl Settings {
         let config = self.load(Overrides::default())?;
         let (app, notices) = self.build(config, true).await?;
         warn(&notices.warnings);
+        if let Some(path) = &notices.created {
+            eprintln!("countersign: made the master secret {}; keep a copy", path.display());
+        }
         let done = work(&app, &Caller::command(app.clock.now())).await;
         let closed = app.shut_down().await;
         let done = done?;

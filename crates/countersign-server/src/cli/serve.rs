@@ -11,8 +11,12 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{Failure, Settings};
 use crate::app::{App, Notices};
 use crate::config::Overrides;
-use crate::http::{native::metrics::own_router, router::router, server};
+use crate::http::router::{metrics_router, router};
+use crate::http::server;
 use crate::tables::user;
+
+/// How many connections those may have who read the metrics on an address of their own.
+const METRICS_CONNECTIONS: usize = 64;
 
 /// Serves until SIGTERM or SIGINT.
 #[derive(Args, Default, PartialEq)]
@@ -52,7 +56,8 @@ impl Serve {
         let mut served =
             vec![server::serve(listener, router, limits.clone(), stop.clone()).boxed()];
         if let Some(listener) = metrics {
-            served.push(server::serve(listener, own_router(&app), limits, stop).boxed());
+            let limits = server::Limits { max_connections: METRICS_CONNECTIONS, ..limits };
+            served.push(server::serve(listener, metrics_router(&app), limits, stop).boxed());
         }
         tokio::select! {
             served = try_join_all(served) => served.map(drop).map_err(Failure::of)?,

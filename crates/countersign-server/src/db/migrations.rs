@@ -52,7 +52,9 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("34_sessions_status.sql"),
     migration!("35_ended_statuses.sql"),
     migration!("36_ended_statuses_until.sql"),
-    migration!("37_events_subject.sql"),
+    migration!("37_sessions_live.sql"),
+    migration!("38_events_user_kind.sql"),
+    migration!("39_events_subject.sql"),
 ];
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use super::dialects::{self, MountError};
 use super::guard;
-use super::layers::{Surroundings, surround, with_fallbacks};
+use super::layers::{Surroundings, layers, surround, with_fallbacks};
 use super::native::admin::{
     self, api_key, api_keys, events, invitation, invitations, keys, session, unlock, user, users,
 };
@@ -163,14 +163,23 @@ pub fn router(app: &App) -> Result<Router, MountError> {
             routes = routes.route(&path, handler.with_state(dialect.state.clone()));
         }
     }
-    let surroundings = Surroundings {
+    // A preflight is answered by the layer itself, and is an answer like any other.
+    Ok(surround(with_fallbacks(routes).layer(cors(&app.config)), surroundings(app)))
+}
+
+/// What stands on the address of its own that `metrics.listen` names.
+pub fn metrics_router(app: &App) -> Router {
+    let routes = Router::new().route("/metrics", get(metrics::get_without_key));
+    layers(routes.with_state(app.clone()), surroundings(app))
+}
+
+fn surroundings(app: &App) -> Surroundings {
+    Surroundings {
         trusted_proxies: app.config.trusted_proxies.clone(),
         clock: app.clock.clone(),
         entropy: app.entropy.clone(),
         metrics: app.metrics.clone(),
-    };
-    // A preflight is answered by the layer itself, and is an answer like any other.
-    Ok(surround(with_fallbacks(routes).layer(cors(&app.config)), surroundings))
+    }
 }
 
 fn check_conflicts(native: &[Route<()>], dialects: &[dialects::Mounted]) -> Result<(), MountError> {

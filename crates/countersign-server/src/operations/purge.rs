@@ -2,6 +2,7 @@
 //!
 //! One node at a time does it, by a lease. That only saves work: nothing breaks where several do.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -11,12 +12,13 @@ use super::record::Record;
 use super::throttle::LOCKED;
 use crate::app::{App, ticks};
 use crate::clock::Time;
-use crate::db::Value;
+use crate::db::{Tx, Value};
 use crate::error::{Error, Result};
 use crate::params;
 use crate::tables::lease::{self, HOUSEKEEPING, Wanted};
 use crate::tables::purge::{self, Over};
-use crate::tables::{event, revocation, session};
+use crate::tables::session::{self, Session};
+use crate::tables::{event, revocation, user};
 
 /// How often a node looks.
 const INTERVAL: Duration = Duration::from_mins(10);
@@ -101,24 +103,16 @@ impl App {
     /// A session that was not refreshed in time is over from then on, and whoever asks is told so.
     /// Its event waits for the end of its life, unless somebody tries to refresh it before: an index
     /// by the time until which it must be refreshed would be written at every refresh.
-    async fn note_expired(&self, caller: &Caller, interval: (Time, Time)) -> Result<()> {
+    async fn note_expired(&self, caller: &Caller, (from, until): (Time, Time)) -> Result<()> {
+        let mut place = (from, String::new());
         loop {
-            let expired = session::unnoted(&self.db, interval, NOTED).await?;
-            if expired.is_empty() {
-                return Ok(());
-            }
+            let expired = session::unnoted(&self.db, (place.0, &place.1), until, NOTED).await?;
+            let Some(last) = expired.last() else { return Ok(()) };
+            place = (last.expires_at, last.id.clone());
             self.write("note_expired", (caller.clone(), expired), |tx, app, job| {
                 async move {
                     let (caller, expired) = &*job;
-                    for session in expired {
-                        let Some((at, reason)) = session.over(caller.now) else { continue };
-                        if session::end(tx, &session.id, reason, at).await? {
-                            let record = Record::of("session_ended").because(reason.as_str());
-                            let record = record.user(&session.user_id).session(&session.id);
-                            app.record(tx, caller, record).await?;
-                        }
-                    }
-                    Ok(())
+                    note(tx, &app, caller, expired).await
                 }
                 .boxed()
             })
@@ -137,4 +131,22 @@ impl App {
         }
         Ok(())
     }
+}
+
+/// Their users' rows are locked in one order, so that two who do this wait for one another and never
+/// for each other.
+async fn note(tx: &mut Tx<'_>, app: &App, caller: &Caller, expired: &[Session]) -> Result<()> {
+    let users: BTreeSet<&str> = expired.iter().map(|session| &*session.user_id).collect();
+    for user in users {
+        user::lock(tx, user).await?;
+    }
+    for session in expired {
+        let Some((at, reason)) = session.over(caller.now) else { continue };
+        if session::end(tx, &session.id, reason, at).await? {
+            let record = Record::of("session_ended").because(reason.as_str());
+            let record = record.user(&session.user_id).session(&session.id);
+            app.record(tx, caller, record).await?;
+        }
+    }
+    Ok(())
 }

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use countersign::StatusList;
 use futures::FutureExt as _;
+use parking_lot::Mutex;
 use serde::Serialize;
-use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::clock::Time;
@@ -27,7 +27,8 @@ pub const TTL: Duration = Duration::from_mins(1);
 const LIFE: Duration = Duration::from_mins(5);
 /// A list is made anew at most so often, however many ask.
 const KEPT: Duration = Duration::from_secs(1);
-/// How many lists are kept made. More than one is in use while sessions of the one before live.
+/// How many lists are kept made, beside those of the last second. More than one is in use while
+/// sessions of the one before live.
 const MOST: usize = 16;
 /// The `typ` of a status list token (section 5.1).
 const TYPE: &str = "statuslist+jwt";
@@ -64,13 +65,46 @@ struct Encoded {
 
 /// The lists that were made lately.
 #[derive(Default)]
-pub struct StatusLists(Mutex<Made>);
+pub struct StatusLists {
+    made: Mutex<Made>,
+    making: tokio::sync::Mutex<()>,
+}
 
 #[derive(Default)]
 struct Made {
     lists: HashMap<i64, (Time, Arc<str>)>,
     /// The highest index that a session may have, as it was at a moment.
     highest: Option<(Time, i64)>,
+}
+
+impl Made {
+    fn list(&self, list: i64, now: Time) -> Option<Arc<str>> {
+        let (at, token) = self.lists.get(&list)?;
+        is_new(*at, now).then(|| token.clone())
+    }
+
+    fn highest(&self, now: Time) -> Option<i64> {
+        let (at, highest) = self.highest?;
+        is_new(at, now).then_some(highest)
+    }
+
+    /// Keeps a list that was made at `now`. Where there are too many the oldest goes, but none that
+    /// is still to be handed out: or whoever asks for one after another would have each made anew
+    /// every time.
+    fn keep(&mut self, list: i64, now: Time, token: Arc<str>) {
+        self.lists.insert(list, (now, token));
+        while self.lists.len() > MOST {
+            let oldest = self.lists.iter().map(|(list, (at, _))| (*at, *list)).min();
+            let Some((_, oldest)) = oldest.filter(|(at, _)| !is_new(*at, now)) else { return };
+            self.lists.remove(&oldest);
+        }
+    }
+}
+
+/// Whether what was made at `at` is handed out at `now`. Whoever waited for it may have asked
+/// before.
+fn is_new(at: Time, now: Time) -> bool {
+    u128::from(at.0.abs_diff(now.0)) < KEPT.as_millis()
 }
 
 impl App {
@@ -112,45 +146,86 @@ impl App {
         if !self.config.tokens.status_list {
             return Ok(None);
         }
-        let is_new = |at: Time| at <= now && now.since(at) < KEPT;
-        // One is made at a time; whoever asks for the same meanwhile waits for it.
-        let mut made = self.status_lists.0.lock().await;
-        if let Some((at, token)) = made.lists.get(&list)
-            && is_new(*at)
-        {
-            return Ok(Some(token.clone()));
+        let lists = &self.status_lists;
+        let made = lists.made.lock().list(list, now);
+        if made.is_some() {
+            return Ok(made);
         }
-        let highest = match made.highest {
-            Some((at, highest)) if is_new(at) => highest,
-            _ => counter::last(&self.db, counter::STATUS_INDEX).await?,
-        };
-        made.highest = Some((now, highest));
-        if !(0..=highest / SIZE).contains(&list) {
+        // One is made at a time; whoever asks for the same meanwhile waits for it.
+        let _one_at_a_time = lists.making.lock().await;
+        let made = lists.made.lock().list(list, now);
+        if made.is_some() {
+            return Ok(made);
+        }
+        if !(0..=self.highest_status_index(now).await? / SIZE).contains(&list) {
             return Ok(None);
         }
         let token: Arc<str> = self.make_status_list(list, now).await?.into();
-        if made.lists.len() >= MOST {
-            made.lists.clear();
-        }
-        made.lists.insert(list, (now, token.clone()));
+        lists.made.lock().keep(list, now, token.clone());
         Ok(Some(token))
+    }
+
+    async fn highest_status_index(&self, now: Time) -> Result<i64> {
+        let known = self.status_lists.made.lock().highest(now);
+        if let Some(highest) = known {
+            return Ok(highest);
+        }
+        let highest = counter::last(&self.db, counter::STATUS_INDEX).await?;
+        self.status_lists.made.lock().highest = Some((now, highest));
+        Ok(highest)
     }
 
     async fn make_status_list(&self, list: i64, now: Time) -> Result<String> {
         let first = list * SIZE;
         let ended = ended_status::between(&self.db, first, first + SIZE).await?;
-        let entries = usize::try_from(SIZE).unwrap_or(usize::MAX);
-        let mut statuses = StatusList::new(1, entries).ok_or(Error::Internal("one bit is fine"))?;
-        for index in ended {
-            statuses.set(usize::try_from(index - first).unwrap_or(usize::MAX), ENDED);
-        }
+        let encoded = tokio::task::spawn_blocking(move || encode(first, &ended)).await;
+        let status_list =
+            encoded.map_err(|_| Error::Internal("a status list could not be encoded"))??;
         let claims = ListClaims {
             sub: &self.list_uri(list),
             iat: now.seconds(),
             exp: now.plus(LIFE).seconds(),
             ttl: TTL.as_secs(),
-            status_list: Encoded { bits: statuses.bits(), lst: statuses.encode() },
+            status_list,
         };
         self.keys.sign_as(TYPE, &claims, now)
+    }
+}
+
+/// The list from the index `first` on, where those with these indexes have ended. Takes a while.
+fn encode(first: i64, ended: &[i64]) -> Result<Encoded> {
+    let entries = usize::try_from(SIZE).unwrap_or(usize::MAX);
+    let mut statuses = StatusList::new(1, entries).ok_or(Error::Internal("one bit is fine"))?;
+    for index in ended {
+        statuses.set(usize::try_from(index - first).unwrap_or(usize::MAX), ENDED);
+    }
+    Ok(Encoded { bits: statuses.bits(), lst: statuses.encode() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_list_goes_that_is_still_handed_out() {
+        let (mut made, start) = (Made::default(), Time::from_seconds(1_000));
+        let most = i64::try_from(MOST).expect("they are few");
+        let at = |list: i64| Time(start.0 + list);
+        for list in 0..most + 10 {
+            made.keep(list, at(list), Arc::from("a token"));
+        }
+        assert!((0..most + 10).all(|list| made.list(list, at(most + 10)).is_some()));
+        assert_eq!(made.list(3, start.plus(KEPT).plus(KEPT)), None);
+
+        let later = Time(at(4).0 + 1_000);
+        made.keep(100, later, Arc::from("a token"));
+        let mut left: Vec<i64> = made.lists.keys().copied().collect();
+        left.sort_unstable();
+        let expected: Vec<i64> = (5..most + 10).chain([100]).collect();
+        assert_eq!(left, expected, "those that were a second old are gone, and no others");
+
+        made.keep(100, later.plus(KEPT).plus(KEPT), Arc::from("a token"));
+        assert_eq!(made.lists.len(), MOST);
+        assert!(made.lists.contains_key(&100) && !made.lists.contains_key(&5));
     }
 }

@@ -108,8 +108,9 @@ sql! {
     /// Ended or expired after a moment, and no later than another; begun before a third, or then
     /// and with a smaller id.
     OVER_OF_USER = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE user_id = ? AND (ended_at > ? OR (ended_at IS NULL AND (idle_expires_at <= ? OR expires_at <= ?) AND idle_expires_at > ? AND expires_at > ?)) AND started_at <= ? AND (started_at < ? OR id < ?) ORDER BY started_at DESC, id DESC LIMIT ?";
-    /// At the end of their life in an interval, and not ended before it.
-    UNNOTED = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE expires_at > ? AND expires_at <= ? AND ended_at IS NULL ORDER BY expires_at LIMIT ?";
+    /// At the end of their life at a moment, and with a larger id, or after it; no later than another;
+    /// and not ended before it.
+    UNNOTED = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE expires_at >= ? AND (expires_at > ? OR id > ?) AND expires_at <= ? AND ended_at IS NULL ORDER BY expires_at, id LIMIT ?";
     INSERT = "INSERT INTO sessions (id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, used, address, agent, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)";
     /// Matches for one of two refreshes that race with the same generation, and for one only.
     ROTATE = "UPDATE sessions SET generation = ?, presented = ?, rotated_at = ?, idle_expires_at = ?, last_seen_at = ? WHERE id = ? AND generation = ? AND ended_at IS NULL";
@@ -177,14 +178,15 @@ pub async fn over_of_user(
     db.list(OVER_OF_USER, &values).await
 }
 
-/// At most `limit` sessions whose life ended after `from` and by `until` without anybody ending
-/// them, the longest over first.
+/// At most `limit` sessions whose life ended by `until` without anybody ending them, the longest over
+/// first: those behind the session whose life ended at `from` and that has the id `after`.
 pub async fn unnoted(
     db: &Db,
-    (from, until): (Time, Time),
+    (from, after): (Time, &str),
+    until: Time,
     limit: i64,
 ) -> Result<Vec<Session>, DbError> {
-    db.list(UNNOTED, &params![from, until, limit]).await
+    db.list(UNNOTED, &params![from, from, after, until, limit]).await
 }
 
 /// The user's `limit` latest sessions, live or over, the latest first.

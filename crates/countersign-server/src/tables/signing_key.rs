@@ -62,11 +62,13 @@ impl SigningKeyRow {
         self.is_published(now) && self.retires_at.is_none()
     }
 
-    /// The key that signs at `now`: of those whose time has come, the latest.
+    /// The key that signs at `now`: of those whose time has come, the one that is published longest,
+    /// and the latest of several. A key that another took the place of before its own time came
+    /// never signs: its last tokens would be good for longer than it is published.
     pub fn active(rows: &[Self], now: Time) -> Option<&Self> {
-        rows.iter()
-            .filter(|row| row.is_published(now) && row.activates_at <= now)
-            .max_by_key(|row| (row.activates_at, &row.kid))
+        rows.iter().filter(|row| row.is_published(now) && row.activates_at <= now).max_by_key(
+            |row| (row.retires_at.unwrap_or(Time(i64::MAX)), row.activates_at, &row.kid),
+        )
     }
 
     /// The key that signs last of all, as far as is known at `now`.

@@ -48,8 +48,28 @@ fn what_is_not_as_it_should_be_is_told_with_what_to_do() {
         );
     };
     warned("files", "chmod 0600");
-    warned("start", "limits.enabled");
+    warned("configuration", "limits.enabled");
     warned("public_url", "nobody listens at http://127.0.0.1:9");
+}
+
+#[test]
+fn it_makes_and_changes_nothing() {
+    let place = Place::new();
+    let findings = place.json(&["doctor"]);
+    assert_eq!(found(&findings, "start")[0].0, "ok", "{findings}");
+    assert!(!place.data_dir().exists(), "a look makes no folder");
+
+    place.json(&["user", "list"]);
+    let database = place.database();
+    database.execute("DELETE FROM migrations WHERE version > 35", ()).expect("the table is there");
+    let findings = place.json(&["doctor"]);
+    assert!(
+        found(&findings, "database").iter().any(|(level, _)| level == "warning"),
+        "an older schema is told: {findings}"
+    );
+    let versions = "SELECT MAX(version) FROM migrations";
+    let version: i64 = database.query_row(versions, (), |row| row.get(0)).expect("a number");
+    assert_eq!(version, 35, "and stays as it is");
 }
 
 #[test]
@@ -86,6 +106,7 @@ async fn metrics_have_an_address_of_their_own_if_wanted_and_end_with_the_server(
     let url = line.split_whitespace().next().expect("a URL").to_owned();
     let text = server.client.get(&url).send().await.expect("it answers");
     assert_eq!(text.status(), 200);
+    assert_eq!(text.headers()["x-content-type-options"], "nosniff");
     assert!(text.text().await.expect("text").contains("countersign_build_info{version="));
     let other = url.replace("/metrics", "/v1/me");
     assert_eq!(server.client.get(other).send().await.expect("it answers").status(), 404);

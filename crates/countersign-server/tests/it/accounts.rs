@@ -200,6 +200,27 @@ on_each_database! {
         }
     }
 
+    async fn a_key_whose_place_was_taken_before_its_time_never_signs(server: TestApp) {
+        let (session, app) = (server.register("alice").await, &server.app);
+        let rotate = async |at_once: bool| {
+            app.rotate_key(&caller(app), at_once).await.expect("it can be done").kid
+        };
+        let passed_over = rotate(false).await;
+        server.advance(MINUTE).await;
+        let at_once = rotate(true).await;
+        server.advance(MINUTE).await;
+        let next = rotate(false).await;
+        let mut last = server.refresh(&session).await;
+        assert_eq!(key_of(&last.access), at_once);
+        for (wait, signs) in [(3, &at_once), (1, &at_once), (1, &next), (1, &next)] {
+            server.advance(wait * MINUTE).await;
+            last = server.refresh(&last).await;
+            assert_eq!(key_of(&last.access), *signs, "and not {passed_over}");
+        }
+        server.advance(14 * MINUTE).await;
+        assert_eq!(server.check(&last.access).await, 200);
+    }
+
     async fn c16_a_retired_key_is_gone_once_its_last_token_has_expired(server: TestApp) {
         let session = server.register("alice").await;
         let old = key_of(&session.access);
@@ -235,6 +256,20 @@ on_each_database! {
         let server = server.restart().await;
         assert_over(&server, &session, "key_retired").await;
         assert_eq!(server.check(&refreshed.access).await, 200);
+    }
+
+    async fn whoever_waits_for_the_keys_gets_those_that_are_published(server: TestApp) {
+        let (session, other) = (server.register("alice").await, beside(&server).await);
+        let (old, app) = (key_of(&session.access), &server.app);
+        app.revoke_key(&caller(app), &old).await.expect("it can be done");
+        other.node.catch_up().await.expect("the database answers");
+        let now = app.clock.now();
+        let both = tokio::join!(other.keys.settle(now), async {
+            let settled = other.keys.settle(now).await;
+            let keys = other.keys.ring().keys();
+            (settled, keys.iter().any(|key| key.key_id() == Some(&old)))
+        });
+        assert!(matches!(both, (Ok(()), (Ok(()), false))), "{both:?}");
     }
 
     async fn there_is_a_key_to_sign_with_whichever_is_withdrawn(server: TestApp) {

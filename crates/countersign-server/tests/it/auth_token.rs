@@ -245,6 +245,8 @@ on_each_database! {
         for (method, path) in [(Method::GET, "/auth/status"), (Method::POST, "/auth/logout")] {
             for header in [
                 format!("Bearer{token}"),
+                format!("Bearer\t{token}"),
+                format!("Bearer:{token}"),
                 format!("JWT {token}"),
                 format!("Basic {token}"),
                 token.clone(),
@@ -293,6 +295,7 @@ on_each_database! {
             assert_fails(&flask.status(&bad).await, 401, INVALID);
             assert_fails(&flask.logout(&bad).await, 401, INVALID);
         }
+        assert_fails(&flask.status(&format!("{token} x")).await, 401, INVALID);
         assert_eq!(flask.status(&token).await.status, 200);
     }
 

@@ -19,6 +19,8 @@ sql! {
     OVER = "SELECT COUNT(*) FROM sessions WHERE user_id = 'nobody'";
     REVOCATIONS = "SELECT COUNT(*) FROM revocations";
     CHANGES = "SELECT COUNT(*) FROM changes WHERE node = 'nobody'";
+    NOTED = "SELECT COUNT(*) FROM events WHERE user_id = 'nobody' AND reason = 'expired_absolute'";
+    LEFT = "SELECT COUNT(*) FROM sessions WHERE user_id = 'nobody' AND ended_at IS NULL";
 }
 
 async fn count(app: &App, statement: countersign_server::db::Sql) -> u64 {
@@ -43,6 +45,10 @@ async fn fill(app: &App, table: &'static str, rows: impl Iterator<Item = Vec<Val
 
 /// A session that was logged out, and would have been over at this moment.
 fn session(number: u64, expires_at: Time) -> Vec<Value> {
+    session_of(number, expires_at, Some((START, "logout")))
+}
+
+fn session_of(number: u64, expires_at: Time, ended: Option<(Time, &str)>) -> Vec<Value> {
     let none = None::<i64>;
     let text = None::<&str>;
     params![
@@ -62,8 +68,8 @@ fn session(number: u64, expires_at: Time) -> Vec<Value> {
         text,
         text,
         text,
-        START,
-        "logout",
+        ended.map(|(at, _)| at),
+        ended.map(|(_, reason)| reason),
         none
     ]
     .to_vec()
@@ -100,6 +106,29 @@ on_each_database! {
         assert!(logins > 1, "nobody could log in while sessions were purged");
         assert_eq!(writes(app, "purge_sessions"), OVER_SESSIONS / SLICE);
         assert_eq!(count(app, SESSIONS).await, u64::from(logins) + 1, "only what is over goes");
+    }
+
+    async fn sessions_that_expired_at_one_moment_are_noted_once_each(server: TestApp) {
+        const EXPIRED: u64 = 450;
+        let app = &server.app;
+        // The first and the last of them at moments of their own, which begin and end the interval.
+        let (hour_ago, now) = (app.clock.now(), app.clock.now().plus(Duration::from_hours(1)));
+        let at = |number: u64| match number {
+            0 => hour_ago,
+            449 => now,
+            _ => hour_ago.plus(Duration::from_mins(30)),
+        };
+        // Not in the order of their ids.
+        let number = |number: u64| (number * 7919) % EXPIRED;
+        let expired = (0..EXPIRED).map(|of| session_of(number(of), at(of), None));
+        fill(app, "sessions", expired).await;
+        let before = writes(app, "note_expired");
+        server.advance(Duration::from_hours(1)).await;
+        app.purge(now).await.expect("the database answers");
+        assert_eq!((count(app, LEFT).await, count(app, NOTED).await), (0, EXPIRED));
+        assert_eq!(writes(app, "note_expired") - before, 3);
+        app.purge(now).await.expect("the database answers");
+        assert_eq!(count(app, NOTED).await, EXPIRED);
     }
 
     async fn what_is_over_at_one_moment_goes_in_slices_too_and_the_rest_stays(server: TestApp) {

@@ -71,17 +71,18 @@ where
         let mut inner = mem::replace(&mut self.inner, clone);
         let member = Arc::clone(&self.member);
         Box::pin(async move {
-            if inner.lets_everybody_pass(Asked::of(&request)) {
-                return inner.call(request).await;
-            }
+            let is_open = inner.lets_everybody_pass(Asked::of(&request));
             let (mut parts, body) = request.into_parts();
-            let (place, body) = if is_json(&parts.headers) {
+            let (place, body) = if !is_json(&parts.headers) {
+                (Ok(Err(Absence::NotJson)), body)
+            } else if is_open && is_known_to_be_large(&body) {
+                // Whoever asks for its token is told so, and nobody else minds.
+                (Err(BodyFault::TooLarge), body)
+            } else {
                 match collect(body).await {
-                    Ok(bytes) => (find_member(&bytes, &member), A::from(bytes)),
+                    Ok(bytes) => (Ok(find_member(&bytes, &member)), A::from(bytes)),
                     Err(fault) => return Ok(inner.refuse(&fault.into())),
                 }
-            } else {
-                (Err(Absence::NotJson), body)
             };
             parts.extensions.insert(JsonToken(place));
             inner.call(Request::from_parts(parts, body)).await
@@ -93,6 +94,10 @@ fn is_json(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let media_type = value.and_then(|value| value.split(';').next()).unwrap_or_default();
     media_type.trim().eq_ignore_ascii_case("application/json")
+}
+
+fn is_known_to_be_large(body: &impl Body) -> bool {
+    body.size_hint().lower() > MAX_BODY as u64
 }
 
 async fn collect<A: Body>(body: A) -> Result<Bytes, BodyFault> {

@@ -23,6 +23,8 @@ pub enum Denial {
         scheme: Option<Arc<str>>,
         /// Whether nothing at all follows the scheme and its space.
         empty: bool,
+        /// Whether the scheme ends with something else than a space, such as a tab or a colon.
+        no_space: bool,
     },
     /// It cannot be said which token counts (RFC 6750, section 2).
     #[error(transparent)]

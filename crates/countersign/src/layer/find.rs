@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use http::header::{COOKIE, SEC_WEBSOCKET_PROTOCOL};
 use http::request::Parts;
-use http::{Extensions, HeaderMap, Method, Request, Uri};
+use http::{Extensions, HeaderMap, HeaderName, Method, Request, Uri};
 
 use super::location::Source;
-use super::{Absence, Ambiguity, Denial};
+use super::{Absence, Ambiguity, BodyFault, Denial};
 
 /// What a guard looks at in a request.
 #[derive(Clone, Copy)]
@@ -37,9 +37,9 @@ impl<'a> From<&'a Parts> for Asked<'a> {
     }
 }
 
-/// A field of a body that was read before, if it was to be.
+/// A field of a body that was read before, if it was to be and could be.
 #[derive(Clone)]
-pub(super) struct JsonToken(pub(super) Result<String, Absence>);
+pub(super) struct JsonToken(pub(super) Result<Result<String, Absence>, BodyFault>);
 
 /// A request's one token, not checked yet; see [`Guard::find`](super::Guard::find).
 #[derive(Clone, Copy)]
@@ -81,6 +81,7 @@ pub(super) fn find<'a>(sources: &[Source], asked: Asked<'a>) -> Result<Found<'a>
         search.note(place, matches!(source, Source::Cookie { .. }))?;
     }
     if let Some(JsonToken(place)) = asked.extensions.get() {
+        let place = place.as_ref().map_err(|fault| *fault)?;
         search.note(Ok(place.as_deref().map_err(Absence::clone)), false)?;
     }
     search.end()
@@ -139,11 +140,15 @@ impl Source {
                 Ok(only(values, Ambiguity::TwoParameters)?.ok_or_else(absent))
             }
             Self::WebSocket { prefix } => {
-                let headers = asked.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
-                let offered = headers.filter_map(|value| value.to_str().ok());
-                let offered = offered.flat_map(|list| list.split(',')).map(str::trim);
-                let tokens = offered.filter_map(|protocol| protocol.strip_prefix(&**prefix));
-                Ok(only(tokens, Ambiguity::TwoSubprotocols)?.ok_or(Absence::Subprotocol))
+                let lists = asked.headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
+                let offered = lists.flat_map(|list| list.as_bytes().split(|byte| *byte == b','));
+                let offered = offered.map(<[u8]>::trim_ascii);
+                let tokens = offered.filter_map(|it| it.strip_prefix(prefix.as_bytes()));
+                match only(tokens, Ambiguity::TwoSubprotocols)?.map(std::str::from_utf8) {
+                    Some(Ok(token)) => Ok(Ok(token)),
+                    Some(Err(_)) => Err(malformed(&SEC_WEBSOCKET_PROTOCOL)),
+                    None => Ok(Err(Absence::Subprotocol)),
+                }
             }
         }
     }
@@ -169,9 +174,13 @@ pub(super) fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'
         return Ok(None);
     }
     let text = std::str::from_utf8(value).ok().filter(|value| is_plain(value));
-    let name = COOKIE.as_str();
-    let malformed = || Denial::Malformed { name: name.into(), scheme: None, empty: false };
-    text.map(Some).ok_or_else(malformed)
+    text.map(Some).ok_or_else(|| malformed(&COOKIE))
+}
+
+/// What is in the header and no token.
+fn malformed(name: &HeaderName) -> Denial {
+    let name = name.as_str().into();
+    Denial::Malformed { name, scheme: None, empty: false, no_space: false }
 }
 
 pub(super) fn only<T>(

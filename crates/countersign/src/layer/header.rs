@@ -5,6 +5,7 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::find::{Place, is_plain, only};
+use super::location::is_tchar;
 use super::{Absence, Ambiguity, Denial, FlaskVersion};
 
 /// A header in which a token may be.
@@ -53,15 +54,25 @@ impl Header {
         }
     }
 
+    /// The scheme ends where its characters do, so that what a client put between it and the token
+    /// does not make another scheme of it.
     fn read<'a>(&self, value: &'a [u8], scheme: Option<&Arc<str>>, exact: bool) -> Place<'a> {
         let Some(scheme) = scheme else { return self.token(value) };
-        let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+        let end = value.iter().position(|byte| !is_tchar(*byte)).unwrap_or(value.len());
         let (own, rest) = value.split_at(end);
         let wanted = scheme.as_bytes();
-        if own == wanted || !exact && own.eq_ignore_ascii_case(wanted) {
-            self.token(rest.get(1..).unwrap_or_default())
-        } else {
-            Ok(Err(self.of_another_scheme(scheme)))
+        let is_wanted = own == wanted || !exact && own.eq_ignore_ascii_case(wanted);
+        match rest {
+            _ if own.is_empty() => Err(self.malformed(false)),
+            _ if !is_wanted => Ok(Err(self.of_another_scheme(scheme))),
+            [] => Err(self.malformed(true)),
+            [b' ', token @ ..] => self.token(token),
+            _ => Err(Denial::Malformed {
+                name: Arc::clone(&self.name),
+                scheme: Some(Arc::clone(scheme)),
+                empty: false,
+                no_space: true,
+            }),
         }
     }
 
@@ -97,7 +108,8 @@ impl Header {
     }
 
     fn malformed(&self, empty: bool) -> Denial {
-        Denial::Malformed { name: Arc::clone(&self.name), scheme: self.scheme.clone(), empty }
+        let (name, scheme) = (Arc::clone(&self.name), self.scheme.clone());
+        Denial::Malformed { name, scheme, empty, no_space: false }
     }
 
     fn absent(&self) -> Absence {

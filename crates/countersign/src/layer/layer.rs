@@ -19,6 +19,9 @@ impl GuardLayer {
     /// Looks for the token in a member of a JSON body as well, after the other places. Bodies of more
     /// than 64 KiB are refused with 413.
     ///
+    /// It reads them on public paths as well, for extractors that look at a token there. A larger one
+    /// passes there unread if it says how large it is, and those extractors refuse it.
+    ///
     /// The guard must hold the whole body of a client that is not known yet, and what is in a body is
     /// easily logged: for clients that cannot set a header only.
     pub fn reading_json(self, member: &str) -> BodyGuardLayer {

@@ -86,11 +86,11 @@ pub(super) fn media_type(response: &Response) -> String {
 }
 
 fn parse(text: &str) -> Result<Url, SetupError> {
-    let wrong = || SetupError::Url(text.to_owned());
+    let wrong = || SetupError::Url(without_user(text));
     let url = Url::parse(text).map_err(|_| wrong())?;
     let bare = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
     match url.scheme() {
-        "https" | "http" if !bare => Err(SetupError::Url(without_user(url))),
+        "https" | "http" if !bare => Err(wrong()),
         "https" => Ok(url),
         "http" if is_loopback(&url) => Ok(url),
         "http" => Err(SetupError::Insecure(text.to_owned())),
@@ -98,10 +98,9 @@ fn parse(text: &str) -> Result<Url, SetupError> {
     }
 }
 
-/// The address as it may be shown: a password in it is nobody's business.
-fn without_user(mut url: Url) -> String {
-    let cleared = url.set_username("").and_then(|()| url.set_password(None));
-    if cleared.is_ok() { url.into() } else { String::new() }
+/// The address as it may be shown, be it one or not: a password in it is nobody's business.
+fn without_user(text: &str) -> String {
+    text.rsplit_once('@').map_or(text, |(_, rest)| rest).to_owned()
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -19,7 +19,7 @@ use crate::jwk_set;
 use crate::key_ring::KeyRing;
 
 const MEDIA_TYPE: &str = "application/jwk-set+json, application/json";
-/// However long an issuer says that its keys may be kept.
+/// No duration of the application's is longer.
 pub(super) const LONGEST_LIFE: Duration = Duration::from_hours(24);
 
 /// The bounds on what is fetched, and how often.
@@ -129,7 +129,8 @@ impl Fetcher {
         let joins = state.phase == Phase::Fetching;
         if state.phase == Phase::Idle {
             if now.saturating_duration_since(state.began) < self.rules.floor {
-                return Seek::Now(state.sought(is_empty));
+                // Nobody has looked, and nobody may before the pause is over.
+                return Seek::Now(Sought::OutOfTouch);
             }
             state.phase = Phase::Wanted;
             self.wanted.notify_one();
@@ -186,8 +187,9 @@ impl Fetcher {
                 self.rules.floor.saturating_mul(factor).min(self.rules.refresh)
             }
         };
-        drop(state);
+        // Whoever finds it idle has no fetch to wait for, so that is told first.
         self.ended.send_modify(|ended| *ended += 1);
+        drop(state);
         life.max(self.rules.floor)
     }
 
@@ -199,7 +201,8 @@ impl Fetcher {
         if media_type != "application/json" && !media_type.ends_with("+json") {
             return Err(FetchError::MediaType { wanted: MEDIA_TYPE });
         }
-        let life = cache_life(&response).unwrap_or(self.rules.refresh).min(LONGEST_LIFE);
+        let life =
+            cache_life(&response).map_or(self.rules.refresh, |life| life.min(self.rules.refresh));
         let body = endpoint::whole(response, self.rules.max_bytes).await?;
         self.ring.replace(jwk_set::read_usable(&body, self.rules.rsa)?);
         Ok(life)

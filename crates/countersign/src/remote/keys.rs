@@ -18,15 +18,16 @@ use crate::key_ring::KeyRing;
 
 /// The keys of an issuer, kept as its JWK set says (RFC 7517). Cheap to clone.
 ///
-/// The set is fetched when this is built, and again when its life is over (`max-age`, or five
-/// minutes). A guard whose verifier has the [`ring`](RemoteKeys::ring) looks once more for a key that
+/// The set is fetched when this is built, and again when its life is over: `max-age`, five
+/// minutes at most. A guard whose verifier has the [`ring`](RemoteKeys::ring) looks once more for a key that
 /// it does not know, and judges the token again. However many tokens ask, there is one fetch at a
 /// time, and a pause after each. A key that the issuer did not have is not looked for again for some
-/// time.
+/// time, and its tokens are answered 401.
 ///
 /// While the issuer cannot be reached, or answers with what is no JWK set of keys that verify, the
-/// last good set is kept. A token whose key could not be looked for, or that comes before there is any
-/// set, is answered 503: it may well be good.
+/// last good set is kept. A token whose key could not be looked for, within the pause too, or that comes
+/// before there is any set, is answered 503: it may well be good. Tokens whose keys are known do not
+/// notice, whatever keys others name.
 ///
 /// Keys of kinds that are not known here, and malformed ones, are passed over: one wrong key does not
 /// take the others with it. A set with a private or a symmetric key is refused.
@@ -109,8 +110,8 @@ pub struct RemoteKeysBuilder {
 }
 
 impl RemoteKeysBuilder {
-    /// How often the set is fetched where the answer does not say how long it may be kept; 5 minutes,
-    /// if not said.
+    /// How often the set is fetched at least, whatever the answer says; it may ask for more with
+    /// `max-age`. 5 minutes, if not said. A key that was withdrawn is good for no longer.
     pub fn refresh(mut self, refresh: Duration) -> Self {
         self.rules.refresh = refresh;
         self

@@ -16,7 +16,7 @@ fn every_denial_has_its_answer() {
     let rows = [
         (Denial::Missing(vec![Absence::NotJson]), 401, Some("Bearer"), "unauthenticated"),
         (
-            Denial::Malformed { name: "x".into(), scheme: None, empty: false },
+            Denial::Malformed { name: "x".into(), scheme: None, empty: false, no_space: false },
             401,
             invalid,
             "invalid_token",

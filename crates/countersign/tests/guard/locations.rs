@@ -1,14 +1,22 @@
 //! Where a token may be.
 
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use axum::body::Body;
 use axum::routing::post;
 use axum::{Json, Router};
-use countersign::axum::Bearer;
+use bytes::Bytes;
+use countersign::axum::{Bearer, Outcome};
 use countersign::layer::{Ambiguity, Denial, Location};
 use http::Request;
+use http_body::Frame;
 use serde_json::{Value, json};
 
-use crate::kit::{app, ask, bear, builder, header_only, send, token, token_with, with_cookies};
+use crate::kit::{
+    app, ask, bear, builder, header_only, request, send, token, token_with, with_cookies,
+};
 
 #[tokio::test]
 async fn each_place_gives_its_token() {
@@ -62,6 +70,13 @@ async fn what_is_not_quite_the_place_carries_nothing() {
     }
     let two = format!("bearer.{good}, bearer.{good}");
     assert_eq!(ask(&websocket, "GET /me", &[("sec-websocket-protocol", &two)]).await.status, 400);
+
+    // One that is no text does not hide the others, nor is a token that is none nobody's.
+    let beside = [format!("bearer.{good}, ").as_bytes(), b"caf\xe9"].concat();
+    let offer = |list: &[u8]| request("GET /me", &[("sec-websocket-protocol", list)]);
+    assert!(send(&websocket, offer(&beside)).await.is_alice());
+    let denial = send(&websocket, offer(b"chat, bearer.\xff")).await.denial;
+    assert!(matches!(denial, Some(Denial::Malformed { empty: false, .. })), "{denial:?}");
 
     let exact = app(&header_only(Location::bearer().exact_scheme()));
     let lower = format!("bearer {good}");
@@ -142,6 +157,55 @@ async fn a_json_member_carries_the_token_and_the_handler_reads_the_body_again() 
     assert_eq!(post_body("application/json", large.clone()).await.status, 413);
     let open = Request::post("/open").header("content-type", "application/json");
     assert_eq!(send(&reading_json(), open.body(large.into()).unwrap()).await.text, "open");
+}
+
+/// A body that does not say how large it is.
+struct Unsized(Option<Bytes>);
+
+impl http_body::Body for Unsized {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(self.0.take().map(|bytes| Ok(Frame::data(bytes))))
+    }
+}
+
+#[tokio::test]
+async fn a_json_member_counts_on_public_routes_where_a_handler_asks() {
+    let who = async |outcome: Outcome| match outcome {
+        Outcome::Anonymous => "nobody".to_owned(),
+        Outcome::Authenticated(bearer) => bearer.claims.subject().unwrap().to_owned(),
+        Outcome::Refused(denial) => denial.to_string(),
+    };
+    let routes = Router::new().route("/who", post(who)).route("/open", post(async || "open"));
+    let guard = builder().public("/who").public("/open").build().unwrap();
+    for layer in [guard.layer(), guard.public_layer()] {
+        let app = routes.clone().layer(layer.reading_json("access_token"));
+        let say = async |path: &str, content_type: &str, body: Body| {
+            let request = Request::post(path).header("content-type", content_type);
+            let answer = send(&app, request.body(body).unwrap()).await;
+            (answer.status.as_u16(), answer.text)
+        };
+        let json = "application/json";
+        let told = |text: &str| (200, text.to_owned());
+        let of = |token: &str| json!({ "access_token": token }).to_string();
+        assert_eq!(say("/who", json, of(&token()).into()).await, told("alice"));
+        assert_eq!(say("/who", json, "{}".into()).await, told("nobody"));
+        assert_eq!(say("/who", "text/plain", of(&token()).into()).await, told("nobody"));
+        let bad = say("/who", json, of("rubbish").into()).await;
+        assert_eq!(bad, told("the token has not three segments"));
+        // What says how large it is passes unread, and is nobody's only where nobody asks.
+        let large = of(&"x".repeat(65_536));
+        let told_large = told("the body is too large to look for a token in it");
+        assert_eq!(say("/open", json, large.clone().into()).await, told("open"));
+        assert_eq!(say("/who", json, large.clone().into()).await, told_large);
+        let unsaid = Body::new(Unsized(Some(large.into())));
+        assert_eq!(say("/open", json, unsaid).await.0, 413);
+    }
 }
 
 #[tokio::test]

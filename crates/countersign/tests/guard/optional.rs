@@ -65,6 +65,32 @@ async fn lower_case_bearer_is_not_silently_nobody() {
 }
 
 #[tokio::test]
+async fn what_begins_with_the_scheme_and_is_no_token_is_not_silently_nobody() {
+    let app = routes().layer(guard().public_layer());
+    let good = token();
+    for between in ["\t", ":", ",", ", ", "=", "\"", "\u{a0}"] {
+        let value = format!("Bearer{between}{good}");
+        let headers = [("authorization", value.as_str())];
+        assert_eq!(ask(&app, "GET /strict", &headers).await.status, 401, "{value:?}");
+        assert_eq!(told(&ask(&app, "GET /lenient", &headers).await), (200, "nobody"));
+        let outcome = ask(&app, "GET /outcome", &headers).await;
+        let refused = "refused: the header Authorization carries no well-formed token";
+        assert_eq!(told(&outcome), (200, refused), "{value:?}");
+    }
+    // Nor is what begins with no scheme at all.
+    let headers = [("authorization", ":x")];
+    assert_eq!(ask(&app, "GET /strict", &headers).await.status, 401);
+    // What goes on in the scheme's own characters is another scheme.
+    for other in [format!("Bearer{good}"), "Bearer-2 x".to_owned(), "Digest:x".to_owned()] {
+        let headers = [("authorization", other.as_str())];
+        for path in ["/strict", "/lenient", "/outcome"] {
+            let answer = ask(&app, &format!("GET {path}"), &headers).await;
+            assert_eq!(told(&answer), (200, "nobody"), "{other}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_cookie_counts_for_an_unsafe_request_only_if_the_page_meant_it() {
     let app = Router::new()
         .route("/strict", axum::routing::post(async |bearer: Option<Bearer>| name(bearer.as_ref())))

@@ -69,6 +69,22 @@ async fn t1_to_t5_what_is_not_bearer_and_one_token_is_refused() {
         assert_eq!(answer.status, 401, "{value:?}");
         assert!(answer.challenge().unwrap().starts_with("Bearer"), "{value:?}");
     }
+    for (value, empty, no_space) in [
+        ("Bearer", true, false),
+        ("Bearer ", true, false),
+        ("Bearer  ", true, false),
+        ("Bearer\tx", false, true),
+        ("Bearer:x", false, true),
+        ("Bearer,x", false, true),
+        ("Bearer:", false, true),
+        ("Bearer a b", false, false),
+        (",Bearer x", false, false),
+    ] {
+        let answer = ask(&app, "GET /me", &[("authorization", value)]).await;
+        let (name, scheme) = ("Authorization".into(), Some("Bearer".into()));
+        let denial = Denial::Malformed { name, scheme, empty, no_space };
+        assert_eq!(answer.denial, Some(denial), "{value:?}");
+    }
     for scheme in ["Bearer", "bearer", "BEARER", "bEaReR"] {
         let value = format!("{scheme} {good}");
         assert!(ask(&app, "GET /me", &[("authorization", &value)]).await.is_alice(), "{scheme}");

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use countersign::VerifyError;
 use countersign::remote::FetchError;
+use countersign::{Clock, VerifyError};
 use http::StatusCode;
 use serde_json::json;
 use tokio::time::sleep;
@@ -63,6 +63,24 @@ async fn where_a_stream_cannot_go_on_the_snapshot_is_taken_again_if_it_changed()
     server.hang_up();
     assert!(followed.becomes("missed", 401).await < SOON);
     assert_eq!(server.see(|state| (state.snapshots, state.unchanged)), (3, 1));
+}
+
+#[tokio::test]
+async fn what_a_clock_that_ran_ahead_had_forgotten_is_learned_again() {
+    let server = FeedServer::start().await;
+    server.set(|state| state.lines = format!("{}\n", line("s1")));
+    let clock = Clock::manual(Clock::system().unix_seconds());
+    let followed = Followed::of(server.builder().clock(clock.clone()));
+    followed.becomes("s1", 401).await;
+    server.set(|state| state.resumes_at = Some("n.1".to_owned()));
+    let ahead = Duration::from_hours(100 * 24);
+    clock.advance(ahead);
+    followed.becomes("s1", 200).await;
+    assert_eq!(server.see(|state| state.snapshots), 1, "it is over by that clock");
+    clock.turn_back(ahead);
+    followed.becomes("s1", 401).await;
+    assert_eq!(server.see(|state| (state.snapshots, state.unchanged)), (2, 0));
+    followed.becomes("s2", 200).await;
 }
 
 #[tokio::test]
@@ -157,6 +175,17 @@ async fn a_snapshot_that_is_not_as_it_was_signed_counts_for_nothing() {
     }
     let large = signed(&both.repeat(1_000), &json!({}));
     assert_refused("too large", large, FetchError::TooLarge { limit: 65_536 }).await;
+}
+
+#[tokio::test]
+async fn whoever_knows_nothing_is_not_told_that_nothing_changed() {
+    let server = FeedServer::start().await;
+    server.set(|state| state.denies_change = true);
+    let followed = server.follow();
+    assert_eq!(followed.fault().await, FetchError::Status(304));
+    assert_eq!(followed.status("s1").await, 503);
+    server.set(|state| state.denies_change = false);
+    followed.becomes("s1", 200).await;
 }
 
 #[tokio::test]

@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) tag: String,
     /// The whole snapshot, where it is not what it should be.
     pub(crate) body: Option<String>,
+    /// Whether nothing has changed, whatever is known.
+    pub(crate) denies_change: bool,
     /// Where the next stream goes on, if it can.
     pub(crate) resumes_at: Option<String>,
     /// Whether a stream goes on from nowhere.
@@ -69,6 +71,7 @@ impl FeedServer {
             lines: String::new(),
             tag: "W/\"1\"".to_owned(),
             body: None,
+            denies_change: false,
             resumes_at: None,
             skips_reset: false,
             beats: true,
@@ -118,7 +121,8 @@ impl FeedServer {
             return self.open_stream(text("last-event-id"));
         }
         state.snapshots += 1;
-        if headers.get(IF_NONE_MATCH).is_some_and(|known| *known == state.tag) {
+        let is_known = headers.get(IF_NONE_MATCH).is_some_and(|known| *known == state.tag);
+        if is_known || state.denies_change {
             state.unchanged += 1;
             return StatusCode::NOT_MODIFIED.into_response();
         }

@@ -22,6 +22,16 @@ async fn keys_are_configured_rightly_or_not_at_all() {
         let error = RemoteKeys::builder(url).build().unwrap_err();
         assert!(matches!(error, SetupError::Url(_)), "{url}: {error}");
     }
+    for url in [
+        "https://alice:secret@accounts.example.org/",
+        "https://alice:secret@accounts.example.org:99999/",
+        "https://alice:se/secret@accounts.example.org:x/",
+        "ftp://alice:secret@accounts.example.org/",
+        "alice:secret@accounts.example.org",
+    ] {
+        let shown = format!("{:?}", RemoteKeys::builder(url).build().unwrap_err());
+        assert!(!shown.contains("secret") && shown.contains("accounts.example.org"), "{shown}");
+    }
     let (zero, day) = (Duration::ZERO, Duration::from_hours(24));
     for (error, name) in [
         (fault(|keys| keys.floor(zero)), "floor"),

@@ -1,9 +1,7 @@
 //! `GET /metrics`
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use axum::routing::get;
 use http::header::CONTENT_TYPE;
 
 use crate::app::App;
@@ -20,11 +18,7 @@ pub async fn get_with_key(
 }
 
 /// The same on the address of its own (`metrics.listen`), where nobody is asked for a key.
-pub fn own_router(app: &App) -> Router {
-    Router::new().route("/metrics", get(get_without_key)).with_state(app.clone())
-}
-
-async fn get_without_key(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
+pub async fn get_without_key(State(app): State<App>) -> Result<impl IntoResponse, Problem> {
     let text = app.metrics_text().map_err(|_| Problem::internal())?;
     Ok(([(CONTENT_TYPE, MEDIA_TYPE)], text))
 }

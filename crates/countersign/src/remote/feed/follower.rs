@@ -54,6 +54,8 @@ pub(super) struct Follower {
 struct Place {
     event: Option<HeaderValue>,
     snapshot: Option<HeaderValue>,
+    /// The wall clock when what was over was last forgotten.
+    purged_at: Option<i64>,
 }
 
 /// One stream, while it is followed.
@@ -92,7 +94,7 @@ impl Follower {
         let mut pause = FIRST_PAUSE;
         loop {
             let heard = self.follow().await;
-            self.set.purge(self.clock.unix_seconds().saturating_sub(KEPT));
+            self.purge();
             pause = match heard {
                 Ok(()) => FIRST_PAUSE,
                 Err(error) => {
@@ -103,6 +105,25 @@ impl Follower {
             };
             sleep(jittered(pause)).await;
         }
+    }
+
+    /// Forgets what is over by the wall clock.
+    fn purge(&self) {
+        self.notice_clock();
+        let now = self.clock.unix_seconds();
+        self.place.lock().purged_at = Some(now);
+        self.set.purge(now.saturating_sub(KEPT));
+    }
+
+    /// Whether the wall clock goes on from the last purge. If it was ahead then, what is not over was
+    /// forgotten, and no place to go on from knows of it: only the whole snapshot does.
+    fn notice_clock(&self) -> bool {
+        let mut place = self.place.lock();
+        let goes_on = place.purged_at.is_none_or(|purged| purged <= self.clock.unix_seconds());
+        if !goes_on {
+            *place = Place::default();
+        }
+        goes_on
     }
 
     /// Waits until the feed is followed, or could not be.
@@ -188,6 +209,9 @@ impl Follower {
         if !stream.goes_on {
             return Err(FetchError::Malformed);
         }
+        if !self.notice_clock() {
+            return Err(FetchError::TimedOut);
+        }
         let first = *stream.server_clock.get_or_insert(clock);
         let later = Duration::from_millis(clock.saturating_sub(first));
         let sent = self.freshness.no_later_than_now(stream.opened.after(later));
@@ -207,9 +231,12 @@ impl Follower {
 
     async fn take_snapshot(&self) -> Result<(), FetchError> {
         let known = self.place.lock().snapshot.clone();
+        let is_known = known.is_some();
         let headers = known.map(|known| (IF_NONE_MATCH, known)).into_iter().collect();
-        // Nothing has changed since the last one, which is known.
-        let Some(mut response) = self.open(MEDIA_TYPE, headers).await? else { return Ok(()) };
+        let Some(mut response) = self.open(MEDIA_TYPE, headers).await? else {
+            // Nothing has changed since the last one, if there is a last one.
+            return if is_known { Ok(()) } else { Err(FetchError::Status(304)) };
+        };
         let tag = response.headers().get(ETAG).cloned();
         let mut snapshot = Snapshot::new(self.max_bytes);
         while let Some(part) = within(SILENCE, endpoint::next(&mut response)).await? {

@@ -131,7 +131,9 @@ impl From<Denial> for Fail {
             return unauthorized("Provide a valid auth token.");
         }
         match denial {
-            Denial::Missing(_) | Denial::Ambiguous(_) => unauthorized("Bearer token malformed."),
+            Denial::Missing(_)
+            | Denial::Ambiguous(_)
+            | Denial::Malformed { no_space: true, .. } => unauthorized("Bearer token malformed."),
             Denial::Invalid(VerifyError::Expired) => {
                 unauthorized("Signature expired. Please log in again.")
             }
