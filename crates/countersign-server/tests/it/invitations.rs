@@ -230,7 +230,7 @@ on_each_database! {
 
     async fn an_invitation_that_a_command_made_needs_no_admin(server: Invited) {
         let caller = Caller::command(server.server.app.clock.now());
-        let life = Duration::from_secs(60);
+        let life = Duration::from_mins(1);
         let invite = Invite { identifier: None, roles: vec!["editor".to_owned()], life };
         let (_, token) = server.server.app.invite(&caller, invite).await.expect("it can be made");
         let made = server.register("alice", token.expose_secret()).await;
