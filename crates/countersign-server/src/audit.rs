@@ -150,6 +150,7 @@ mod tests {
                 reason: None,
                 user_id: None,
                 session_id: None,
+                subject: None,
                 actor: None,
                 address: None,
                 agent: None,

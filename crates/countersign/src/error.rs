@@ -226,7 +226,7 @@ pub enum SignError {
         /// Which one.
         name: String,
     },
-    /// A claim is empty, or out of its range.
+    /// A claim is empty, or out of its range, or a scope is none.
     #[error("the claim `{name}` is not of its type")]
     ClaimType {
         /// Which one.

@@ -273,6 +273,7 @@ impl App {
     pub async fn shut_down(&self) -> Result<()> {
         self.flush_uses().await?;
         self.end_sealing().await?;
+        self.end_housekeeping().await?;
         self.node.leave().await?;
         self.audit.flush();
         self.db.close().await;

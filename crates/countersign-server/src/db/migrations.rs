@@ -54,6 +54,7 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("36_ended_statuses_until.sql"),
     migration!("37_sessions_live.sql"),
     migration!("38_events_user_kind.sql"),
+    migration!("39_events_subject.sql"),
 ];
 
 #[cfg(test)]

@@ -31,8 +31,8 @@ impl App {
     /// Makes a key. The key itself is given here, once, and stored nowhere.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for a `name` that is no name, for no `rights`, and for an `expires_at`
-    /// that has passed.
+    /// [`Error::Invalid`] for a `name` that is no name, for no `rights`, and, naming `expires_in`,
+    /// for an `expires_at` that has passed.
     pub async fn create_api_key(
         &self,
         caller: &Caller,
@@ -47,7 +47,7 @@ impl App {
         }
         if expires_at.is_some_and(|expires| expires <= caller.now) {
             let message = "an API key cannot expire before it is made".into();
-            return Err(Error::Invalid { field: "expires_at", reason: "past", message });
+            return Err(Error::Invalid { field: "expires_in", reason: "past", message });
         }
         let key = new_key(&self.entropy);
         let row = ApiKeyRow {
@@ -65,7 +65,7 @@ impl App {
                 let (caller, row) = &*job;
                 api_key::insert(tx, row).await?;
                 app.node.announce_api_keys(tx, caller.now).await?;
-                app.record(tx, caller, Record::of("apikey_created")).await?;
+                app.record(tx, caller, Record::of("apikey_created").about(&row.id)).await?;
                 Ok(row.clone())
             }
             .boxed()
@@ -91,7 +91,7 @@ impl App {
                     return Err(Error::NotFound("API key"));
                 }
                 app.node.announce_api_keys(tx, caller.now).await?;
-                Ok(app.record(tx, caller, Record::of("apikey_revoked")).await?)
+                Ok(app.record(tx, caller, Record::of("apikey_revoked").about(id)).await?)
             }
             .boxed()
         })

@@ -132,7 +132,8 @@ pub(super) async fn set_roles(
         let stale = Subject::Generations(session.id, session.rotation.current);
         app.revoke(tx, caller, stale, EndReason::ClaimsChanged).await?;
     }
-    Ok(app.record(tx, caller, Record::of("roles_changed").user(user_id)).await?)
+    let roles = roles.join(" ");
+    Ok(app.record(tx, caller, Record::of("roles_changed").user(user_id).about(&roles)).await?)
 }
 
 /// False where it was disabled already.

@@ -86,7 +86,8 @@ impl App {
             async move {
                 let (caller, invitation) = &*job;
                 invitation::insert(tx, invitation).await?;
-                app.record(tx, caller, Record::of("invitation_created")).await?;
+                let record = Record::of("invitation_created").about(&invitation.id);
+                app.record(tx, caller, record).await?;
                 Ok(invitation.clone())
             }
             .boxed()
@@ -111,7 +112,8 @@ impl App {
                 let (caller, id) = &*job;
                 let revoked = invitation::revoke(tx, id, caller.now).await?;
                 if revoked {
-                    app.record(tx, caller, Record::of("invitation_revoked")).await?;
+                    let record = Record::of("invitation_revoked").about(id);
+                    app.record(tx, caller, record).await?;
                 } else if invitation::find_by_id_in(tx, id).await?.is_none() {
                     return Err(Error::NotFound("invitation"));
                 }

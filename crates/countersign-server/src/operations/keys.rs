@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 
 use super::{Caller, record::Record};
 use crate::app::{App, ticks};
+use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::tables::revocation;
@@ -46,6 +47,17 @@ impl App {
         self.publish_key(caller, false, is_due).await
     }
 
+    /// A fresh key of the configured algorithm. One of RSA takes so long to find that nobody else's
+    /// requests may wait for it.
+    async fn new_key(&self, published_at: Time, activates_at: Time) -> Result<SigningKeyRow> {
+        let (sealing, entropy) = (self.sealing.clone(), self.entropy.clone());
+        let algorithm = self.config.tokens.algorithm;
+        let made = tokio::task::spawn_blocking(move || {
+            sealing.new_key(algorithm, &entropy, (published_at, activates_at))
+        });
+        made.await.map_err(|_| Error::Internal("a signing key could not be made"))?
+    }
+
     /// Publishes a new key if it is wanted beside those that there are when nobody else changes
     /// them.
     async fn publish_key(
@@ -56,8 +68,7 @@ impl App {
     ) -> Result<Option<SigningKeyRow>> {
         let now = caller.now;
         let activates_at = if at_once { now } else { now.plus(CACHE_LIFE) };
-        let algorithm = self.config.tokens.algorithm;
-        let key = self.sealing.new_key(algorithm, &self.entropy, (now, activates_at))?;
+        let key = self.new_key(now, activates_at).await?;
         let job = (caller.clone(), key, is_wanted);
         self.write("rotate_key", job, |tx, app, job| {
             async move {
@@ -66,7 +77,7 @@ impl App {
                     return Ok(None);
                 }
                 app.succeed(tx, caller, key).await?;
-                app.record(tx, caller, Record::of("key_rotated")).await?;
+                app.record(tx, caller, Record::of("key_rotated").about(&key.kid)).await?;
                 Ok(Some(key.clone()))
             }
             .boxed()
@@ -79,8 +90,7 @@ impl App {
     /// same change: the one that was published to come next, or a new one.
     pub async fn revoke_key(&self, caller: &Caller, kid: &str) -> Result<()> {
         let now = caller.now;
-        let successor =
-            self.sealing.new_key(self.config.tokens.algorithm, &self.entropy, (now, now))?;
+        let successor = self.new_key(now, now).await?;
         let job = (caller.clone(), kid.to_owned(), successor);
         self.write("revoke_key", job, |tx, app, job| {
             async move {
@@ -99,7 +109,7 @@ impl App {
                     }
                     None => app.succeed(tx, caller, successor).await?,
                 }
-                Ok(app.record(tx, caller, Record::of("key_revoked")).await?)
+                Ok(app.record(tx, caller, Record::of("key_revoked").about(kid)).await?)
             }
             .boxed()
         })

@@ -80,15 +80,7 @@ impl App {
 
     /// Tells whoever knows the password, and nobody else, that it must be changed first.
     async fn refuse_expired(&self, caller: &Caller, user: &User) -> Result<()> {
-        let job = (caller.clone(), user.id.clone());
-        self.write("refuse_expired", job, |tx, app, job| {
-            async move {
-                let record = Record::refused("login", "password_change_required");
-                Ok(app.record(tx, &job.0, record.user(&job.1)).await?)
-            }
-            .boxed()
-        })
-        .await?;
+        self.count_refusal(caller, ("login", "password_change_required"), &user.id).await?;
         Err(Error::PasswordChangeRequired)
     }
 
@@ -102,18 +94,19 @@ impl App {
         terms: &Terms,
         Proven { user, device, proof }: Proven,
     ) -> Result<(User, Session)> {
-        let job = (caller.clone(), terms.clone(), user, device, proof);
+        let status_index = self.index_to_begin(terms).await?;
+        let job = (caller.clone(), (terms.clone(), device, status_index), user, proof);
         let begun = self
             .write("log_in", job, |tx, app, job| {
                 async move {
-                    let (caller, terms, user, device, proof) = &*job;
+                    let (caller, (terms, device, status_index), user, proof) = &*job;
                     if !user::log_in(tx, user, caller.now).await? {
                         return Err(Error::Conflict);
                     }
                     let user = user::find_in(tx, &user.id).await?.ok_or(Error::Conflict)?;
                     app.accept(tx, (&user, proof), caller.now).await?;
-                    let session =
-                        app.begin_session(tx, caller, &user, (terms, device.as_deref())).await?;
+                    let how = (terms, device.as_deref(), *status_index);
+                    let session = app.begin_session(tx, caller, &user, how).await?;
                     let record = Record::of("login").user(&user.id).session(&session.id);
                     app.note_action(tx, caller, &user.id).await?;
                     app.record(tx, caller, record).await?;

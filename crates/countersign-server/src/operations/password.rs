@@ -52,6 +52,10 @@ impl App {
     /// Changes the password of whoever knows the current one and has no session, such as a user who
     /// must change it before the next login; ends all of the user's sessions. Refuses alike, after
     /// the same work, what a login refuses.
+    ///
+    /// A new password that nobody may have is refused before the proof, so that the answer tells
+    /// nothing of the current one. One that this user may not have is refused after it, which is an
+    /// event.
     pub async fn change_password_of(
         &self,
         caller: &Caller,
@@ -62,12 +66,18 @@ impl App {
         let (account, user) = self.find_account(identifier).await?;
         let current =
             Password::parse(current).map_err(|_| Error::invalid_credentials(user.as_ref()))?;
-        let presented = (Presented::Typed, current.clone());
+        refuse_unchanged(&current, &new)?;
+        self.policy().check(&new, &[]).map_err(|invalid| Error::password("new", invalid))?;
+        let presented = (Presented::Typed, current);
         let whose = (&*account, user.as_ref());
         let proof = self.prove(caller, "password_change", whose, presented).await?;
         let user = user.ok_or(Error::InvalidCredentials(Half::Identifier))?;
-        refuse_unchanged(&current, &new)?;
-        self.check_policy(&user, "new", &new).await?;
+        if let Err(refused) = self.check_policy(&user, "new", &new).await {
+            if let Error::Invalid { reason, .. } = refused {
+                self.count_refusal(caller, ("password_change", reason), &user.id).await?;
+            }
+            return Err(refused);
+        }
         self.put_password(caller, user, new, (None, Some(proof))).await
     }
 

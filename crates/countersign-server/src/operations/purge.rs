@@ -70,6 +70,17 @@ impl App {
         }
     }
 
+    /// Lets another node go on at once when this process ends.
+    pub(crate) async fn end_housekeeping(&self) -> Result<()> {
+        if !lease::is_of(&self.db, HOUSEKEEPING, self.node.id()).await? {
+            return Ok(());
+        }
+        self.write("housekeeping_end", (), |tx, app, _| {
+            async move { Ok(lease::release(tx, HOUSEKEEPING, app.node.id()).await?) }.boxed()
+        })
+        .await
+    }
+
     fn purge_memory(&self, now: Time) {
         self.node.revocations().purge(now.minus(revocation::KEPT).seconds());
     }

@@ -16,6 +16,7 @@ pub struct Record<'a> {
     refused: bool,
     user_id: Option<&'a str>,
     session_id: Option<&'a str>,
+    subject: Option<&'a str>,
     occurrences: Option<i64>,
 }
 
@@ -41,6 +42,13 @@ impl<'a> Record<'a> {
     #[must_use]
     pub fn session(mut self, session_id: &'a str) -> Self {
         self.session_id = Some(session_id);
+        self
+    }
+
+    /// What else it is about: 1,000 characters at most; nothing where it is empty.
+    #[must_use]
+    pub fn about(mut self, subject: &'a str) -> Self {
+        self.subject = Some(subject).filter(|subject| !subject.is_empty());
         self
     }
 
@@ -126,6 +134,7 @@ impl App {
             reason: record.reason.map(str::to_owned),
             user_id: record.user_id.map(str::to_owned),
             session_id: record.session_id.map(str::to_owned),
+            subject: record.subject.map(str::to_owned),
             actor: caller.actor.clone(),
             address: caller.address.map(|address| address.to_string()),
             agent: caller.agent.clone(),

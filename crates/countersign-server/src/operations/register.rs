@@ -61,7 +61,8 @@ struct Job {
     password: Option<(&'static str, String)>,
     must_change_password: bool,
     invitation: Option<TokenHash>,
-    terms: Option<Terms>,
+    /// What the session is begun with, if one is.
+    begin: Option<(Terms, Option<i64>)>,
 }
 
 impl App {
@@ -154,11 +155,18 @@ impl App {
             last_login_at: terms.is_some().then_some(caller.now),
             disabled_at: None,
         };
+        let begin = match terms {
+            Some(terms) => {
+                let status_index = self.index_to_begin(&terms).await?;
+                Some((terms, status_index))
+            }
+            None => None,
+        };
         let Registration { must_change_password, invitation, .. } = registration;
         let invitation = invitation.as_deref().map(TokenHash::of);
         let caller = caller.clone();
         let job =
-            Job { caller, user, identifiers, password, must_change_password, invitation, terms };
+            Job { caller, user, identifiers, password, must_change_password, invitation, begin };
         self.add(job).await
     }
 
@@ -201,7 +209,7 @@ impl App {
 }
 
 async fn insert(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<(User, Option<Session>)> {
-    let Job { caller, user, identifiers, terms, .. } = &*job;
+    let Job { caller, user, identifiers, begin, .. } = &*job;
     if let Some(token) = &job.invitation {
         invitations::consume(tx, caller, token, &user.id).await?;
     }
@@ -216,12 +224,13 @@ async fn insert(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<(User, Optio
         password::expire(tx, &user.id, caller.now).await?;
     }
     admins::admit(tx, user).await?;
-    let created = Record::of("user_created").user(&user.id);
+    let roles = user.roles.join(" ");
+    let created = Record::of("user_created").user(&user.id).about(&roles);
     let created = if job.invitation.is_some() { created.because("invited") } else { created };
     app.record(tx, caller, created).await?;
-    let Some(terms) = terms else { return Ok((user.clone(), None)) };
+    let Some((terms, status_index)) = begin else { return Ok((user.clone(), None)) };
     user::log_in(tx, user, caller.now).await?;
-    let session = app.begin_session(tx, caller, user, (terms, None)).await?;
+    let session = app.begin_session(tx, caller, user, (terms, None, *status_index)).await?;
     let record = Record::of("login").user(&user.id).session(&session.id);
     app.record(tx, caller, record).await?;
     Ok((user.clone(), Some(session)))

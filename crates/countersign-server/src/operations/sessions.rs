@@ -20,16 +20,17 @@ use crate::tables::user::{self, User};
 const DEVICE_LENGTH: usize = 200;
 
 impl App {
-    /// Begins a session, in a change that has locked the user's row. Beyond `max_per_user` the
-    /// oldest ends.
+    /// Begins a session, with this status index if with any, in a change that has locked the user's
+    /// row. Beyond `max_per_user` the oldest ends.
     pub(super) async fn begin_session(
         &self,
         tx: &mut Tx<'_>,
         caller: &Caller,
         user: &User,
-        (terms, device): (&Terms, Option<&str>),
+        (terms, device, status_index): (&Terms, Option<&str>, Option<i64>),
     ) -> Result<Session, DbError> {
-        let session = self.new_session(caller, &user.id, (terms, device));
+        let mut session = self.new_session(caller, &user.id, (terms, device));
+        session.status_index = status_index;
         self.make_room(tx, caller, &user.id, terms).await?;
         if terms.single {
             import::forget_login(tx, &user.id).await?;

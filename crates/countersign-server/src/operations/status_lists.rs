@@ -8,14 +8,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use countersign::StatusList;
+use countersign::{EndReason, StatusList};
 use futures::FutureExt as _;
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use crate::app::App;
+use super::Terms;
+use crate::app::{App, NATIVE};
 use crate::clock::Time;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refusal, Result};
 use crate::tables::session::{self, Session};
 use crate::tables::{counter, ended_status};
 
@@ -108,10 +109,18 @@ fn is_new(at: Time, now: Time) -> bool {
 }
 
 impl App {
-    /// Gives the session an index, if it has none and lists are served.
+    /// An index for a session that is to begin through these terms, if its tokens tell one.
+    pub(super) async fn index_to_begin(&self, terms: &Terms) -> Result<Option<i64>> {
+        if !self.config.tokens.status_list || terms.channel != NATIVE {
+            return Ok(None);
+        }
+        Ok(Some(self.status_indexes.next(&self.db).await?))
+    }
+
+    /// Gives a session that was begun without one an index, if lists are served.
     ///
     /// # Errors
-    /// [`Error::Conflict`] where the session has ended meanwhile.
+    /// [`Refusal::Ended`] where the session has ended meanwhile.
     pub async fn enlist(&self, session: &mut Session) -> Result<()> {
         if !self.config.tokens.status_list || session.status_index.is_some() {
             return Ok(());
@@ -122,11 +131,17 @@ impl App {
             async move {
                 let (id, index) = &*job;
                 session::give_status_index(tx, id, *index).await?;
-                Ok(session::status_index(tx, id).await?)
+                let session = session::find_in(tx, id).await?;
+                Ok(session.map(|session| (session.status_index, session.ended)))
             }
             .boxed()
         });
-        session.status_index = Some(given.await?.ok_or(Error::Conflict)?);
+        session.status_index = match given.await? {
+            Some((Some(index), _)) => Some(index),
+            Some((None, Some((_, reason)))) => return Err(Refusal::Ended(reason).into()),
+            Some((None, None)) => return Err(Error::Internal("a session took no status index")),
+            None => return Err(Refusal::Ended(EndReason::ExpiredAbsolute).into()),
+        };
         Ok(())
     }
 

@@ -214,8 +214,8 @@ impl App {
         }
     }
 
-    /// Counts what a user was refused for want of a right. That slows nothing down; it is an event, at
-    /// most once a minute, with the count.
+    /// Counts what a user was refused who had proved to be that. It slows nothing down; it is an
+    /// event, at most once a minute, with the count.
     pub async fn count_refusal(
         &self,
         caller: &Caller,

@@ -35,6 +35,10 @@ pub struct Event {
     /// Which session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
+    /// What else it is about: the id of an API key, a signing key or an invitation, or the roles
+    /// that a user was given, a space between each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// Who did it: a user's id, or `command`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actor: Option<String>,
@@ -58,6 +62,7 @@ impl FromRow for Event {
             reason: row.take()?,
             user_id: row.take()?,
             session_id: row.take()?,
+            subject: row.take()?,
             actor: row.take()?,
             address: row.take()?,
             agent: row.take()?,
@@ -67,8 +72,8 @@ impl FromRow for Event {
 }
 
 sql! {
-    INSERT = "INSERT INTO events (id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-    INSERT_OPEN = "INSERT INTO events (id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    INSERT = "INSERT INTO events (id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    INSERT_OPEN = "INSERT INTO events (id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences, seal) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
     ADD = "UPDATE events SET occurrences = occurrences + ?, seal = ? WHERE id = ? AND seal < 0";
     CLOSE = "UPDATE events SET seal = NULL WHERE id = ? AND seal < 0";
     CLOSE_STILL = "UPDATE events SET seal = NULL WHERE seal < 0 AND seal > ?";
@@ -77,16 +82,16 @@ sql! {
     OLDEST_UNSEALED = "SELECT COUNT(*), MIN(at) FROM events WHERE seal IS NULL";
     OPEN = "SELECT COUNT(*) FROM events WHERE seal < 0";
     SEAL = "UPDATE events SET seal = ? WHERE id = ? AND seal IS NULL";
-    SEALED = "SELECT seal, id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE seal >= ? AND seal <= ? ORDER BY seal, id LIMIT ?";
+    SEALED = "SELECT seal, id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences FROM events WHERE seal >= ? AND seal <= ? ORDER BY seal, id LIMIT ?";
     LAST_SEAL = "SELECT MAX(seal) FROM events";
     DELETE_SEALED = "DELETE FROM events WHERE seal >= 1 AND seal <= ?";
-    PAGE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?";
-    LATEST = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events ORDER BY id DESC LIMIT ?";
-    BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE id < ? ORDER BY id DESC LIMIT ?";
-    OF_USER_BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
-    OF_KIND_BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE kind = ? AND id < ? ORDER BY id DESC LIMIT ?";
-    OF_USER_AND_KIND_BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE user_id = ? AND kind = ? AND id < ? ORDER BY id DESC LIMIT ?";
-    LATEST_OF_USER = "SELECT id, at, kind, outcome, reason, user_id, session_id, actor, address, agent, occurrences FROM events WHERE user_id = ? ORDER BY id DESC LIMIT ?";
+    PAGE = "SELECT id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?";
+    LATEST = "SELECT id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences FROM events ORDER BY id DESC LIMIT ?";
+    BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences FROM events WHERE id < ? ORDER BY id DESC LIMIT ?";
+    OF_USER_BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences FROM events WHERE user_id = ? AND id < ? ORDER BY id DESC LIMIT ?";
+    OF_KIND_BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences FROM events WHERE kind = ? AND id < ? ORDER BY id DESC LIMIT ?";
+    OF_USER_AND_KIND_BEFORE = "SELECT id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences FROM events WHERE user_id = ? AND kind = ? AND id < ? ORDER BY id DESC LIMIT ?";
+    LATEST_OF_USER = "SELECT id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences FROM events WHERE user_id = ? ORDER BY id DESC LIMIT ?";
 }
 
 /// Writes one.
@@ -101,7 +106,7 @@ pub async fn insert_open(tx: &mut Tx<'_>, event: &Event, now: Time) -> Result<()
     tx.execute(INSERT_OPEN, &values).await.map(drop)
 }
 
-fn values(event: &Event) -> [Value; 11] {
+fn values(event: &Event) -> [Value; 12] {
     let Event { id, at, kind, outcome, reason, user_id, session_id, .. } = event;
     params![
         id,
@@ -111,6 +116,7 @@ fn values(event: &Event) -> [Value; 11] {
         reason.as_deref(),
         user_id.as_deref(),
         session_id.as_deref(),
+        event.subject.as_deref(),
         event.actor.as_deref(),
         event.address.as_deref(),
         event.agent.as_deref(),

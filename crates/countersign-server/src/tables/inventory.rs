@@ -174,7 +174,8 @@ pub const TABLES: &[Table] = &[
             "address",
             "agent",
             "occurrences",
-            "seal"
+            "seal",
+            "subject"
         ]
     ),
     table!(moves, "event_seals", ["number"], ["at", "events", "marks", "hash"]),

@@ -66,6 +66,12 @@ pub async fn take(tx: &mut Tx<'_>, wanted: Wanted<'_>) -> Result<bool, DbError> 
     Ok(true)
 }
 
+/// Whether this node was the last to take it and has not given it back.
+pub async fn is_of(db: &Db, name: &'static str, holder: &str) -> Result<bool, DbError> {
+    let held: Option<(String, Time)> = db.find(FIND, &params![name]).await?;
+    Ok(held.is_some_and(|(by, until)| by == holder && until > Time(0)))
+}
+
 /// Gives it back, so that nobody waits until it is over.
 pub async fn release(tx: &mut Tx<'_>, name: &str, holder: &str) -> Result<(), DbError> {
     tx.execute(RELEASE, &params![name, holder]).await.map(drop)

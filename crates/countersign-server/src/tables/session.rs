@@ -111,7 +111,7 @@ sql! {
     /// At the end of their life at a moment, and with a larger id, or after it; no later than another;
     /// and not ended before it.
     UNNOTED = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE expires_at >= ? AND (expires_at > ? OR id > ?) AND expires_at <= ? AND ended_at IS NULL ORDER BY expires_at, id LIMIT ?";
-    INSERT = "INSERT INTO sessions (id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, used, address, agent, device) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?)";
+    INSERT = "INSERT INTO sessions (id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, used, address, agent, device, status_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)";
     /// Matches for one of two refreshes that race with the same generation, and for one only.
     ROTATE = "UPDATE sessions SET generation = ?, presented = ?, rotated_at = ?, idle_expires_at = ?, last_seen_at = ? WHERE id = ? AND generation = ? AND ended_at IS NULL";
     NOTE_USE = "UPDATE sessions SET used = ?, last_seen_at = ? WHERE id = ? AND used < ?";
@@ -214,7 +214,8 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), DbError> {
         session.expires_at,
         session.address.as_deref(),
         session.agent.as_deref(),
-        session.device.as_deref()
+        session.device.as_deref(),
+        session.status_index
     ];
     tx.execute(INSERT, &values).await.map(drop)
 }

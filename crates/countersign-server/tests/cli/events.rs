@@ -194,6 +194,11 @@ async fn what_verify_is_told_must_be_there_and_what_export_is_told_a_time() {
     }
     let events = place.json(&["events", "--limit", "1"]);
     assert_eq!(events["events"][0]["kind"], json!("user_created"));
+    place.json(&["user", "roles", "alice", "editor", "admin"]);
+    for command in [&["events", "--limit", "1"][..], &["events", "export"]] {
+        let told = place.run(command, "").stdout;
+        assert!(told.contains("roles_changed") && told.contains("editor admin"), "{told}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -360,7 +360,8 @@ on_each_database! {
     }
 }
 
-async fn alter(app: &App, statement: Sql) {
+/// Changes a table beside the server.
+pub(crate) async fn alter(app: &App, statement: Sql) {
     let altered: Result<(), DbError> = app
         .db
         .write("alter", move |tx| {

@@ -245,6 +245,7 @@ on_each_database! {
         let made = events(&server, alice["id"].as_str().expect("an id")).await;
         let made = made.iter().find(|event| event.kind == "user_created").expect("an event");
         assert_eq!(made.actor.as_deref(), Some(&*admin.user_id));
+        assert_eq!(made.subject.as_deref(), Some("editor"));
 
         let bob = create(json!({ "email": "bob@example.org" })).await.json();
         assert_eq!(bob["has_password"], false);
@@ -270,9 +271,10 @@ on_each_database! {
         assert_eq!(renamed["name"], "Al");
         let nameless = patch(&server, &admin, &alice.user_id, json!({ "name": null })).await.json();
         assert_eq!(nameless["name"], Value::Null);
-        let body = json!({ "roles": ["editor"], "active": false, "name": "A" });
+        let body = json!({ "roles": ["editor", "author"], "active": false, "name": "A" });
         let disabled = patch(&server, &admin, &alice.user_id, body).await.json();
-        assert_eq!((&disabled["active"], &disabled["roles"]), (&json!(false), &json!(["editor"])));
+        assert_eq!(disabled["active"], false);
+        assert_eq!(disabled["roles"], json!(["editor", "author"]));
         assert_eq!(server.get("/v1/me", &alice.access).await.reason(), "disabled");
         let enabled = patch(&server, &admin, &alice.user_id, json!({ "active": true })).await.json();
         assert_eq!((&enabled["active"], &enabled["disabled_at"]), (&json!(true), &Value::Null));
@@ -301,8 +303,8 @@ on_each_database! {
         let deleted = server.send(Method::DELETE, &gone, &admin.access, Value::Null).await;
         assert_eq!(deleted.status, 204);
         assert_eq!(server.get(&gone, &admin.access).await.status, 404);
-        let by_admin = events(&server, &alice.user_id).await;
-        let by_admin = by_admin.iter().rev().filter(|event| event.actor.is_some());
+        let told = events(&server, &alice.user_id).await;
+        let by_admin = told.iter().rev().filter(|event| event.actor.is_some());
         let by_admin: Vec<_> = by_admin
             .map(|event| (&*event.kind, event.actor.as_deref() == Some(&*admin.user_id)))
             .collect();
@@ -314,6 +316,9 @@ on_each_database! {
         for kind in kinds {
             assert!(by_admin.contains(&(kind, true)), "{kind}: {by_admin:?}");
         }
+        let subjects: Vec<_> =
+            told.iter().filter_map(|event| Some((&*event.kind, event.subject.as_deref()?))).collect();
+        assert_eq!(subjects, [("roles_changed", "editor author")]);
     }
 
     async fn a_change_that_cannot_be_done_whole_is_not_done_at_all(server: TestApp) {
@@ -370,6 +375,12 @@ on_each_database! {
         assert_eq!((now.status.as_u16(), &now.json()["state"]), (201, &json!("active")));
         let rotated = all(&server, &admin, "/v1/admin/events?kind=key_rotated", "events").await;
         assert_eq!(rotated[0]["actor"], admin.user_id.as_str());
+        assert_eq!(rotated[0]["subject"], now.json()["kid"]);
+        let caller = Caller::command(server.app.clock.now());
+        let next = next.json()["kid"].as_str().expect("a kid").to_owned();
+        server.app.revoke_key(&caller, &next).await.expect("it is there");
+        let revoked = all(&server, &admin, "/v1/admin/events?kind=key_revoked", "events").await;
+        assert_eq!(revoked[0]["subject"], next);
         assert_eq!(server.get("/v1/me", &server.log_in("root").await.access).await.status, 200);
     }
 
@@ -388,7 +399,7 @@ on_each_database! {
         for (body, field) in [
             (json!({ "name": "x", "rights": [] }), "rights"),
             (json!({ "name": "", "rights": ["revoke"] }), "name"),
-            (json!({ "name": "x", "rights": ["revoke"], "expires_in": 0 }), "expires_at"),
+            (json!({ "name": "x", "rights": ["revoke"], "expires_in": 0 }), "expires_in"),
         ] {
             let refused = create(body.clone()).await;
             assert_eq!(refused.code(), (400, "invalid_field".into()), "{body}");
@@ -406,6 +417,7 @@ on_each_database! {
             let path = format!("/v1/admin/events?kind={kind}");
             let events = all(&server, &admin, &path, "events").await;
             assert_eq!((events.len(), &events[0]["actor"]), (1, &json!(admin.user_id)));
+            assert_eq!(events[0]["subject"], id);
         }
     }
 
@@ -418,8 +430,10 @@ on_each_database! {
         assert_eq!(server.refresh_answer(&alice.refresh).await.reason(), "admin");
         patch(&server, &admin, &alice.user_id, body.clone()).await;
 
-        let refused = server.log_in_answer("alice", PASSWORD).await;
-        assert_eq!(refused.code(), (403, "password_change_required".into()), "{refused:?}");
+        for _ in 0..2 {
+            let refused = server.log_in_answer("alice", PASSWORD).await;
+            assert_eq!(refused.code(), (403, "password_change_required".into()), "{refused:?}");
+        }
         let wrong = server.log_in_answer("alice", "not the one at all").await;
         assert_eq!(wrong.code(), (401, "invalid_credentials".into()), "nobody else is told");
 
@@ -436,6 +450,8 @@ on_each_database! {
             ("alice@example.org", PASSWORD, "alice@example.org", 400, "invalid_field"),
             ("alice@example.org", PASSWORD, PASSWORD, 400, "invalid_field"),
             ("alice@example.org", PASSWORD, "short", 400, "invalid_field"),
+            ("alice@example.org", "not the one at all", "short", 400, "invalid_field"),
+            ("carol@example.org", "the same as this", "the same as this", 400, "invalid_field"),
         ] {
             let refused = change(identifier, current, new).await;
             assert_eq!(refused.code(), (status, code.into()), "{identifier} {current} {new}");
@@ -452,7 +468,11 @@ on_each_database! {
         let told = kinds.iter().filter(|event| {
             event.reason.as_deref() == Some("password_change_required")
         });
-        assert_eq!(told.count(), 1);
+        assert_eq!(told.count(), 1, "at most one a minute");
+        let own = |event: &&Event| event.reason.as_deref() == Some("own_identifier");
+        let own: Vec<_> = kinds.iter().filter(own).collect();
+        let [own] = own[..] else { panic!("one event, though the password was right: {own:?}") };
+        assert_eq!((&*own.kind, &*own.outcome), ("password_change", "refused"));
     }
 
     async fn a_change_of_the_password_that_is_not_demanded_any_more(server: TestApp) {

@@ -40,10 +40,10 @@ async fn check(app: &App, key: &str, right: Right) -> Result<String, KeyRefusal>
     app.check_api_key(key, right, app.clock.now()).await.map(|key| key.id.clone())
 }
 
-async fn kinds_and_actors(app: &App) -> Vec<(String, Option<String>)> {
+async fn kinds_actors_and_subjects(app: &App) -> Vec<[Option<String>; 3]> {
     let events = event::latest(&app.db, 100).await.expect("the database answers");
     let events = events.into_iter().filter(|event| event.kind.starts_with("apikey"));
-    events.map(|event| (event.kind, event.actor)).collect()
+    events.map(|event| [Some(event.kind), event.actor, event.subject]).collect()
 }
 
 /// The status and the challenge of a request with this `Authorization`.
@@ -113,10 +113,9 @@ on_each_database! {
         }
         let listed = app.api_keys().await.expect("the database answers");
         assert!(listed[0].revoked_at.is_some() && listed.len() == 1);
-        let command = || Some("command".to_owned());
-        let expected =
-            [("apikey_revoked".to_owned(), command()), ("apikey_created".to_owned(), command())];
-        assert_eq!(kinds_and_actors(app).await, expected);
+        let expected = ["apikey_revoked", "apikey_created"]
+            .map(|kind| [kind, "command", &*row.id].map(|text| Some(text.to_owned())));
+        assert_eq!(kinds_actors_and_subjects(app).await, expected);
     }
 
     async fn a_key_ends_when_it_was_said_to(server: TestApp) {
@@ -130,7 +129,7 @@ on_each_database! {
         assert_eq!(check(app, &key, Right::Metrics).await, Err(KeyRefusal::Unknown));
         let now = app.clock.now();
         for (name, rights, expires, field) in [
-            ("past", &[Right::Metrics][..], Some(now), "expires_at"),
+            ("past", &[Right::Metrics][..], Some(now), "expires_in"),
             ("none", &[], None, "rights"),
             (" ", &[Right::Metrics], None, "name"),
             ("a\nb", &[Right::Metrics], None, "name"),

@@ -168,6 +168,9 @@ on_each_database! {
             let answer = ask_with(&server, query, &session.access).await;
             assert_eq!(answer.status, status, "{query}: {answer:?}");
         }
+        let misspelt = ask_with(&server, "?roles=admin", &session.access).await;
+        assert_eq!(misspelt.code(), told(400, "unknown_parameter"));
+        assert_eq!(misspelt.json()["field"], "roles");
         let header = [("authorization", &*format!("Bearer {}", session.access)), ("x-auth-roles", "admin")];
         assert_eq!(ask(&server, "?role=admin", &header).await.status, 403);
         let demoted = with_roles(&server, &session, &[]).await;

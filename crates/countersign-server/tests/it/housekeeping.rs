@@ -111,6 +111,8 @@ on_each_database! {
     async fn sessions_that_expired_at_one_moment_are_noted_once_each(server: TestApp) {
         const EXPIRED: u64 = 450;
         let app = &server.app;
+        let ended = async || writes(app, "close_events") > 0;
+        crate::redis_server::until("the end of the server's own turn at its start", ended).await;
         // The first and the last of them at moments of their own, which begin and end the interval.
         let (hour_ago, now) = (app.clock.now(), app.clock.now().plus(Duration::from_hours(1)));
         let at = |number: u64| match number {
@@ -171,5 +173,19 @@ on_each_database! {
         app.clock.advance(Duration::from_mins(1));
         assert!(clean(app).await);
         assert!(!clean(&other.app).await);
+    }
+
+    async fn whoever_keeps_house_gives_it_up_when_it_ends(server: TestApp) {
+        let other = server.beside().await;
+        let begun = async || writes(&server.app, "housekeeping") > 0;
+        crate::redis_server::until("the server's own turn at its start", begun).await;
+        server.app.clock.advance(DAY);
+        let clean = async |app: &App| {
+            app.clean(app.clock.now()).await.expect("the database answers")
+        };
+        assert!(clean(&server.app).await);
+        assert!(!clean(&other.app).await);
+        server.app.shut_down().await.expect("the database answers");
+        assert!(clean(&other.app).await);
     }
 }

@@ -174,7 +174,7 @@ on_each_database! {
         assert_eq!(server.list().await, Vec::<Value>::new());
     }
 
-    async fn what_is_done_with_invitations_is_an_event_with_its_actor(server: Invited) {
+    async fn what_is_done_with_invitations_is_an_event_with_its_actor_and_its_subject(server: Invited) {
         let (id, _) = server.invite(json!({})).await;
         let path = format!("/v1/admin/invitations/{id}");
         server.server.send(Method::DELETE, &path, &server.admin.access, Value::Null).await;
@@ -182,6 +182,7 @@ on_each_database! {
             let path = format!("/v1/admin/events?kind={kind}");
             let events = server.server.get(&path, &server.admin.access).await.json();
             assert_eq!(events["events"][0]["actor"], server.admin.user_id.as_str(), "{events}");
+            assert_eq!(events["events"][0]["subject"], id.as_str(), "{events}");
             assert_eq!(events["events"].as_array().expect("a list").len(), 1);
         }
     }

@@ -122,7 +122,8 @@ async fn record(app: &App, user: &str) -> Result<()> {
     app.write("record", job, |tx, app, job| {
         async move {
             let (caller, user) = &*job;
-            let record = Record::of("login").user(user).session(user).because("testing");
+            let record =
+                Record::of("login").user(user).session(user).about(user).because("testing");
             Ok(app.record(tx, caller, record).await?)
         }
         .boxed()

@@ -4,20 +4,27 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::{ClaimType, KeyRing, Profile, StatusList, Subject, Verifier};
+use countersign::{ClaimType, EndReason, KeyRing, Profile, StatusList, Subject, Verifier};
 use countersign_server::db::Kind;
+use countersign_server::error::{Error, Refusal};
+use countersign_server::identifier::Identifier;
 use countersign_server::operations::Caller;
+use countersign_server::operations::credentials::Presented;
+use countersign_server::operations::register::Registration;
 use countersign_server::sql;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::accounts::alter;
 use crate::kit::claims_of;
-use crate::server::{Answer, Session, TestApp};
+use crate::server::{Answer, PASSWORD, Session, TestApp};
 
 sql! {
     LATER = "UPDATE counters SET value = ? WHERE name = 'status_index'";
     COUNT = "SELECT COUNT(*) FROM ended_statuses";
+    HIDE = "ALTER TABLE counters RENAME TO hidden";
+    SHOW = "ALTER TABLE hidden RENAME TO counters";
 }
 
 const ENTRIES: i64 = 1 << 20;
@@ -173,6 +180,46 @@ on_each_database! {
         assert_eq!(listed.status(&session).await, Some(1));
         assert_eq!(listed.status(&first).await, Some(0));
         assert_eq!(listed.get("4").await.status, 404);
+    }
+
+    async fn a_registration_without_an_entry_leaves_no_account(listed: Listed) {
+        let server = &listed.0;
+        let register = async || {
+            let body = json!({ "username": "alice", "password": PASSWORD });
+            server.post("/v1/register", body).await
+        };
+        // Of the users' numbers there are some left.
+        let bob = Registration {
+            identifiers: vec![Identifier::parse("bob").expect("a username")],
+            password: None,
+            name: None,
+            roles: Vec::new(),
+            must_change_password: false,
+            invitation: None,
+        };
+        let caller = Caller::command(server.app.clock.now());
+        server.app.create_user(&caller, Presented::Typed, bob).await.expect("it can be done");
+        alter(&server.app, HIDE).await;
+        assert_eq!(register().await.status, 500);
+        alter(&server.app, SHOW).await;
+        assert_eq!(register().await.status, 201);
+    }
+
+    async fn a_session_that_ends_before_it_has_an_entry_says_why(listed: Listed) {
+        let mut without = listed.0.app.config.clone();
+        let with = without.clone();
+        without.tokens.status_list = false;
+        let server = listed.0.restart_with(without).await;
+        let session = server.register("alice").await;
+        let server = server.restart_with(with).await;
+        let (app, caller) = (&server.app, Caller::nobody(server.app.clock.now()));
+        let (_, mut session) = app.refresh(&caller, &session.refresh).await.expect("it is good");
+        app.log_out(&caller, &session.id).await.expect("it can be done");
+        let refused = app.enlist(&mut session).await;
+        assert!(
+            matches!(refused, Err(Error::Refused(Refusal::Ended(EndReason::Logout)))),
+            "{refused:?}"
+        );
     }
 
     async fn a_session_that_was_begun_before_gets_an_entry_when_it_is_refreshed(listed: Listed) {

@@ -33,6 +33,8 @@ pub(crate) async fn build(
     let issuer = Issuer::builder(key).issuer(ORIGIN).audience([ORIGIN]).build()?;
     let tokens = RefreshTokens::new(refresh_secret, None).ok_or("too short a secret")?;
     let sessions = Sessions::builder(store, issuer, tokens).clock(clock.clone()).build()?;
+    // The guard lets nobody in before. Several processes on one store say `max_staleness`, too, and
+    // catch up every second.
     sessions.catch_up().await?;
     let guard = Guard::builder(verifier)
         .clock(clock)
@@ -61,7 +63,7 @@ async fn log_in(State(sessions): App, Json(sent): Json<Credentials>) -> Result<T
     if (&*sent.user, &*sent.password) != ("alice", "sesame") {
         return Err(Refused(StatusCode::UNAUTHORIZED, "invalid_credentials".to_owned()));
     }
-    let session = sessions.log_in(Login::of(sent.user)).await?;
+    let session = sessions.log_in(Login::of(sent.user).amr(["pwd"])).await?;
     Ok(Tokens(sessions.pair(&session).map_err(SessionError::Sign)?))
 }
 

@@ -135,7 +135,8 @@ impl SessionStore for SqliteStore {
     async fn note_use(&self, id: Uuid, generation: u64, now: i64) -> Result<(), Error> {
         self.run(move |connection| {
             let mut note = connection.prepare_cached(
-                "UPDATE sessions SET used = ?1, last_seen_at = ?2 WHERE id = ?3 AND used < ?1",
+                "UPDATE sessions SET used = ?1, last_seen_at = MAX(last_seen_at, ?2)
+                 WHERE id = ?3 AND used < ?1",
             )?;
             note.execute(params![number(generation), now, id.to_string()]).map(drop)
         })

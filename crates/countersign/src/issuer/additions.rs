@@ -7,7 +7,7 @@ use crate::error::SignError;
 use crate::token::FORBIDDEN;
 
 /// The claims that have a meaning here: each has a method of its own that sets it.
-const RESERVED_CLAIMS: [&str; 13] = [
+const RESERVED_CLAIMS: [&str; 14] = [
     "iss",
     "sub",
     "aud",
@@ -21,6 +21,7 @@ const RESERVED_CLAIMS: [&str; 13] = [
     "amr",
     "roles",
     "scope",
+    "type",
 ];
 
 /// The members of the header that follow from the key and from the token's type.
@@ -64,7 +65,7 @@ impl Additions {
         self.fault.clone().map_or(Ok(()), Err)
     }
 
-    fn note(&mut self, fault: SignError) {
+    pub(super) fn note(&mut self, fault: SignError) {
         self.fault.get_or_insert(fault);
     }
 }

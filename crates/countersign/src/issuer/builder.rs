@@ -16,8 +16,8 @@ use crate::signing_key::SigningKey;
 ///
 /// Where several add the same claim, what is said of the one token counts, then what the function
 /// returns, then what is said here. Claims that have methods of their own (`iss`, `sub`, `aud`, `exp`,
-/// `nbf`, `iat`, `jti`, `sid`, `gen`, `auth_time`, `amr`, `roles`, `scope`) cannot be added, nor can
-/// `alg`, `typ`, `kid` and the members of the header that no verifier here accepts.
+/// `nbf`, `iat`, `jti`, `sid`, `gen`, `auth_time`, `amr`, `roles`, `scope`, `type`) cannot be added, nor
+/// can `alg`, `typ`, `kid` and the members of the header that no verifier here accepts.
 ///
 /// ```
 /// use countersign::{Algorithm, Issuer, SignError, SigningKey};

@@ -79,10 +79,10 @@ impl<'a> TokenBuilder<'a> {
         self.set("auth_time", at)
     }
 
-    /// `amr` (RFC 8176): how they did.
+    /// `amr` (RFC 8176): how they did. No method is no claim.
     pub fn amr(self, amr: impl IntoIterator<Item: Into<String>>) -> Self {
         let amr: Vec<String> = amr.into_iter().map(Into::into).collect();
-        self.set("amr", amr)
+        if amr.is_empty() { self.without("amr") } else { self.set("amr", amr) }
     }
 
     /// `roles` (RFC 9068, section 2.2.3.1).
@@ -91,10 +91,22 @@ impl<'a> TokenBuilder<'a> {
         self.set("roles", roles)
     }
 
-    /// `scope` (RFC 8693, section 4.2).
-    pub fn scopes<'s>(self, scopes: impl IntoIterator<Item = &'s str>) -> Self {
+    /// `scope` (RFC 8693, section 4.2): each is one scope (RFC 6749, section 3.3). None is no claim.
+    pub fn scopes<'s>(mut self, scopes: impl IntoIterator<Item = &'s str>) -> Self {
         let scopes: Vec<&str> = scopes.into_iter().collect();
+        if !scopes.iter().all(|scope| is_scope(scope)) {
+            self.additions.note(SignError::ClaimType { name: "scope" });
+        }
+        if scopes.is_empty() {
+            return self.without("scope");
+        }
         self.set("scope", scopes.join(" "))
+    }
+
+    /// `type`: what the token is for where one profile has several kinds, as in the tokens of
+    /// flask-jwt-extended. A guard takes tokens without one and `access`, or `refresh` alone.
+    pub fn token_type(self, token_type: &str) -> Self {
+        self.set("type", token_type)
     }
 
     /// `jti`: the token's own identifier; a random UUID, if not said.
@@ -169,6 +181,11 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
+    fn without(mut self, name: &str) -> Self {
+        self.registered.remove(name);
+        self
+    }
+
     fn set_times(&mut self, now: i64) -> Result<(), SignError> {
         let end = match self.end {
             End::At(at) => Some(at),
@@ -234,4 +251,10 @@ impl<'a> TokenBuilder<'a> {
         let header = serde_json::to_vec(header).map_err(|_| SignError::Header)?;
         json::read_object(&header).map_err(SignError::Unreadable).map(drop)
     }
+}
+
+/// Whether this is a scope-token (RFC 6749, appendix A.4): a space would make two of it.
+fn is_scope(scope: &str) -> bool {
+    let fits = |byte| matches!(byte, b'!'..=b'~') && !matches!(byte, b'"' | b'\\');
+    !scope.is_empty() && scope.bytes().all(fits)
 }

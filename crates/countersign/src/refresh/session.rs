@@ -10,7 +10,7 @@ use crate::reason::EndReason;
 pub struct State {
     /// Why it ended, if it did.
     pub ended: Option<EndReason>,
-    /// Why its user may have no session any longer, if so.
+    /// Why it may not go on, if so, as where its user may have no session any longer.
     pub barred: Option<EndReason>,
     /// When it is over in any case.
     pub expires_at: i64,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::{BuildError, Inner, SessionStore, Sessions};
 use crate::clock::Clock;
+use crate::freshness::Freshness;
 use crate::issuer::Issuer;
 use crate::refresh::{Uses, Windows};
 use crate::refresh_token::RefreshTokens;
@@ -23,6 +24,7 @@ pub struct SessionsBuilder<S> {
     max_per_user: usize,
     windows: Windows,
     longest_lifetime: Duration,
+    max_staleness: Option<Duration>,
     revocations: Arc<RevocationSet>,
     clock: Clock,
 }
@@ -38,6 +40,7 @@ impl<S: SessionStore> SessionsBuilder<S> {
             absolute_ttl: 90 * DAY,
             max_per_user: 100,
             windows: Windows::default(),
+            max_staleness: None,
             revocations: Arc::default(),
             clock: Clock::default(),
         }
@@ -75,6 +78,14 @@ impl<S: SessionStore> SessionsBuilder<S> {
         self
     }
 
+    /// How old the last [`Sessions::catch_up`] may be while tokens are still taken, for several
+    /// processes on one store: a logout in another is heard of that soon, or nobody is let in. Once
+    /// suffices, if not said: one process knows by itself all that it has ended since.
+    pub fn max_staleness(mut self, max_staleness: Duration) -> Self {
+        self.max_staleness = Some(max_staleness);
+        self
+    }
+
     /// The set that is told of sessions that end, where the application has one already.
     pub fn revocation_set(mut self, set: Arc<RevocationSet>) -> Self {
         self.revocations = set;
@@ -89,7 +100,12 @@ impl<S: SessionStore> SessionsBuilder<S> {
 
     /// The sessions, or what is wrong with them.
     pub fn build(self) -> Result<Sessions<S>, BuildError> {
-        for (name, ttl) in [("idle_ttl", self.idle_ttl), ("absolute_ttl", self.absolute_ttl)] {
+        let max_staleness = self.max_staleness.unwrap_or(Duration::MAX);
+        for (name, ttl) in [
+            ("idle_ttl", self.idle_ttl),
+            ("absolute_ttl", self.absolute_ttl),
+            ("max_staleness", max_staleness),
+        ] {
             if ttl < Duration::from_secs(1) {
                 return Err(BuildError::TooShort(name));
             }
@@ -116,6 +132,7 @@ impl<S: SessionStore> SessionsBuilder<S> {
             windows: self.windows,
             longest_lifetime: self.longest_lifetime,
             revocations: self.revocations,
+            freshness: Freshness::new(self.clock.clone(), max_staleness),
             uses: Uses::default(),
             clock: self.clock,
         })))

@@ -35,7 +35,7 @@ pub enum SessionError<E> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// A life of less than a second.
+    /// A life, or the bound of staleness, of less than a second.
     #[error("`{0}` is less than a second")]
     TooShort(&'static str),
     /// The first lives longer than the second, which bounds it.

@@ -74,7 +74,7 @@ impl SessionStore for MemoryStore {
             && generation > row.rotation.used
         {
             row.rotation.used = generation;
-            row.last_seen_at = now;
+            row.last_seen_at = row.last_seen_at.max(now);
         }
         Ok(())
     }

@@ -39,13 +39,16 @@
 //!   the change ends: whoever changes passwords checks in one step with the login, or looks again.
 //! - It gives [`Sessions::revocations`] to the guard, which then refuses at once what has ended, and
 //!   tells the refresh rule which tokens are used.
-//! - At start it calls [`Sessions::catch_up`], so that what ended before the restart stays so. From
-//!   time to time it calls [`Sessions::purge`], and once a second or so [`Sessions::write_uses`].
+//! - At start it calls [`Sessions::catch_up`], so that what ended before the restart stays so; until
+//!   then the guard answers 503. From time to time it calls [`Sessions::purge`], and once a second or
+//!   so [`Sessions::write_uses`].
 //! - It answers 401 to [`SessionError::Ended`] and [`SessionError::NotARefreshToken`], and 503 to
 //!   what may be tried again: clients throw a session away at any other 4xx.
 //!
 //! Several processes may share one store, and no session forks between them. But a process hears of a
-//! logout elsewhere only when it catches up; until then it takes the access tokens.
+//! logout elsewhere only when it catches up; until then it takes the access tokens. There each has a
+//! bound, [`SessionsBuilder::max_staleness`], and catches up several times within it: for five
+//! seconds, every second.
 
 mod builder;
 mod error;
@@ -70,6 +73,7 @@ pub use self::session::{Login, Scope, Session};
 pub use self::store::SessionStore;
 use crate::clock::Clock;
 use crate::error::SignError;
+use crate::freshness::Freshness;
 use crate::issuer::Issuer;
 use crate::random;
 use crate::reason::EndReason;
@@ -94,6 +98,8 @@ struct Inner<S> {
     windows: Windows,
     longest_lifetime: Duration,
     revocations: Arc<RevocationSet>,
+    /// How well the revocations are known.
+    freshness: Freshness,
     uses: Uses,
     clock: Clock,
 }
@@ -111,17 +117,18 @@ impl<S: SessionStore> Sessions<S> {
         let now = self.0.clock.unix_millis();
         let session = self.new_session(login, now)?;
         let live = self.live(&session.user_id, now).await?;
+        self.0.store.insert(&session).await.map_err(SessionError::Store)?;
         let too_many = (live.len() + 1).saturating_sub(self.0.max_per_user);
         for oldest in live.iter().take(too_many) {
             self.end(oldest.id, EndReason::Limit, now).await?;
         }
-        self.0.store.insert(&session).await.map_err(SessionError::Store)?;
         Ok(session)
     }
 
     /// Exchanges a refresh token: the session as it is now, whose [`Sessions::pair`] is to be
     /// answered. By [`refresh`](crate::refresh)'s rule: an answer that was lost may be asked for
-    /// again, and a token that somebody else has used ends the session.
+    /// again, and a token that somebody else has used ends the session. So does one whose session
+    /// ended here without the store's having taken it.
     pub async fn refresh(&self, token: &str) -> Result<Session, SessionError<S::Error>> {
         let presented = self.0.refresh_tokens.read(token).ok_or(SessionError::NotARefreshToken)?;
         let now = self.0.clock.unix_millis();
@@ -131,6 +138,7 @@ impl<S: SessionStore> Sessions<S> {
             let gone = SessionError::Ended(EndReason::ExpiredAbsolute);
             let mut session = found.map_err(SessionError::Store)?.ok_or(gone)?;
             let mut state = session.state();
+            state.barred = self.revoked(session.id);
             let noted = self.0.uses.highest(session.id).unwrap_or(0);
             state.rotation.used = state.rotation.used.max(noted);
             match judge(state, presented.generation, now, self.0.windows) {
@@ -194,6 +202,11 @@ impl<S: SessionStore> Sessions<S> {
     ) -> Result<bool, SessionError<S::Error>> {
         self.revoke(id, reason, at);
         self.0.store.end(id, reason, at).await.map_err(SessionError::Store)
+    }
+
+    /// Why the session ended here, if it did, whether or not the store knows.
+    fn revoked(&self, id: Uuid) -> Option<EndReason> {
+        self.0.revocations.check(Some(&id.to_string()), None, None)
     }
 
     /// Until the last access token of the session has expired.

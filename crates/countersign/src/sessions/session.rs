@@ -14,7 +14,7 @@ pub struct Session {
     pub id: Uuid,
     /// Whose it is: the `sub` of its access tokens.
     pub user_id: String,
-    /// How the user proved who they are (RFC 8176).
+    /// How the user proved who they are (RFC 8176), as far as it was told.
     pub amr: Vec<String>,
     /// What the application calls the device.
     pub device: Option<String>,
@@ -73,12 +73,12 @@ pub struct Login {
 }
 
 impl Login {
-    /// Somebody who has proved to be this user, by a password.
+    /// Somebody who has proved to be this user, by means that are not told.
     pub fn of(user_id: impl Into<String>) -> Self {
-        Self { user_id: user_id.into(), amr: vec!["pwd".to_owned()], device: None }
+        Self { user_id: user_id.into(), amr: Vec::new(), device: None }
     }
 
-    /// By these methods (RFC 8176), in the place of `pwd`.
+    /// By these methods (RFC 8176), such as `pwd`.
     pub fn amr(mut self, amr: impl IntoIterator<Item: Into<String>>) -> Self {
         self.amr = amr.into_iter().map(Into::into).collect();
         self

@@ -51,8 +51,9 @@ pub trait SessionStore: Send + Sync {
         now: i64,
     ) -> impl Future<Output = Result<bool, Self::Error>> + Send;
 
-    /// Notes that an access token of this generation was used at `now`: `used` and `last_seen_at`. A
-    /// lower generation than the one that is known changes nothing.
+    /// Notes that an access token of this generation was used at `now`: `used`, and `last_seen_at`
+    /// unless that is later already, since uses are noted late. A lower generation than the one that is
+    /// known changes nothing.
     fn note_use(
         &self,
         id: Uuid,

@@ -19,22 +19,30 @@ const MARGIN: Duration = Duration::from_hours(24);
 impl<S: SessionStore + 'static> Sessions<S> {
     /// What the guard asks: whether the token's session has ended. A token that is good counts as
     /// used, which the refresh rule looks at.
+    ///
+    /// Nobody can say so, and every token is refused with 503, until the first
+    /// [`Sessions::catch_up`], and while the last that succeeded is older than
+    /// [`SessionsBuilder::max_staleness`](super::SessionsBuilder::max_staleness), where there is one.
+    /// [`Revocations::even_when_unknown`] takes them all the same.
     #[cfg(feature = "layer")]
     pub fn revocations(&self) -> Revocations {
         let sessions = self.clone();
         Revocations::ask(move |claims| {
             let set = &sessions.0.revocations;
             let ended = set.check(claims.session_id(), claims.generation(), claims.jwt_id());
-            if ended.is_none() {
-                sessions.note_use(claims);
+            if let Some(reason) = ended {
+                return Standing::Ended(reason);
             }
-            ended.map_or(Standing::Good, Standing::Ended)
+            // Whether or not it is taken now: its client has received it.
+            sessions.note_use(claims);
+            if sessions.0.freshness.is_fresh() { Standing::Good } else { Standing::Unknown }
         })
     }
 }
 
 impl<S: SessionStore> Sessions<S> {
-    /// The sessions that ended, as far as access tokens of theirs may live.
+    /// The sessions that ended, as far as access tokens of theirs may live and this process has heard
+    /// of it. By itself it does not say how far that is: a guard asks [`Sessions::revocations`].
     pub fn revocation_set(&self) -> Arc<RevocationSet> {
         Arc::clone(&self.0.revocations)
     }
@@ -65,14 +73,19 @@ impl<S: SessionStore> Sessions<S> {
         }
     }
 
-    /// Reads from the store which sessions ended while this process was not there, or in another.
+    /// Reads from the store which sessions ended while this process was not there, or in another. At
+    /// start it is to succeed once before anybody is let in; where several processes share the store,
+    /// it is called again and again, several times within
+    /// [`SessionsBuilder::max_staleness`](super::SessionsBuilder::max_staleness).
     pub async fn catch_up(&self) -> Result<(), SessionError<S::Error>> {
+        let before = self.0.freshness.moment();
         let now = self.0.clock.unix_millis();
-        let since = now.saturating_sub(millis(self.0.longest_lifetime + MARGIN));
+        let since = now.saturating_sub(millis(self.0.longest_lifetime.saturating_add(MARGIN)));
         let ended = self.0.store.ended_since(since).await.map_err(SessionError::Store)?;
         for (id, reason) in ended {
             self.revoke(id, reason, now);
         }
+        self.0.freshness.confirm(before);
         Ok(())
     }
 

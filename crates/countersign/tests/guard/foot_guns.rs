@@ -355,6 +355,7 @@ async fn neither_a_refresh_nor_a_pair_made_meanwhile_undoes_a_logout() {
     let refresh_tokens = RefreshTokens::new(&[7; 32], None).unwrap();
     let sessions = Sessions::builder(MemoryStore::new(), issuer, refresh_tokens);
     let sessions = sessions.clock(clock.clone()).build().unwrap();
+    sessions.catch_up().await.unwrap();
     let guard = builder().clock(clock.clone()).revocations(sessions.revocations());
     let router = app(&guard.build().unwrap());
 

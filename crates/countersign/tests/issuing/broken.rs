@@ -29,13 +29,14 @@ pub(crate) enum Fault {
     KeepsTheLastReason,
     NotesBackwards,
     NotesNothing,
+    TurnsBackWhenItWasSeen,
     ForgetsWhatEnded,
     ForgetsTheMomentItself,
     PurgesTooMuch,
     PurgesNothing,
 }
 
-const FAULTS: [Fault; 22] = [
+const FAULTS: [Fault; 23] = [
     Fault::NeverRotates,
     Fault::ForgetsTheDevice,
     Fault::FindsAnother,
@@ -54,6 +55,7 @@ const FAULTS: [Fault; 22] = [
     Fault::KeepsTheLastReason,
     Fault::NotesBackwards,
     Fault::NotesNothing,
+    Fault::TurnsBackWhenItWasSeen,
     Fault::ForgetsWhatEnded,
     Fault::ForgetsTheMomentItself,
     Fault::PurgesTooMuch,
@@ -161,7 +163,8 @@ impl SessionStore for Broken {
             let higher = generation > row.rotation.used || self.is(Fault::NotesBackwards);
             if higher && !self.is(Fault::NotesNothing) {
                 row.rotation.used = generation;
-                row.last_seen_at = now;
+                let late = !self.is(Fault::TurnsBackWhenItWasSeen);
+                row.last_seen_at = if late { row.last_seen_at.max(now) } else { now };
             }
         });
         Ok(())

@@ -5,7 +5,9 @@
 mod app;
 mod broken;
 mod example;
+mod failing;
 mod kit;
+mod out_of_touch;
 mod sessions;
 #[path = "../../examples/issue/sqlite.rs"]
 mod sqlite;

@@ -95,6 +95,17 @@ async fn a_pair_says_who_where_and_since_when() {
 }
 
 #[tokio::test]
+async fn how_the_user_proved_who_they_are_is_said_only_where_it_was_told() {
+    let sessions = in_memory();
+    let session = begin(&sessions).await;
+    assert_eq!(session.amr, [""; 0]);
+    let claims = verified(&sessions.pair(&session).unwrap().access_token);
+    assert_eq!(claims.get("amr"), None);
+    let pair = sessions.pair_with(&session, |token| token.amr(["pwd"])).unwrap();
+    assert_eq!(verified(&pair.access_token).get("amr"), None, "nor is it said of the one token");
+}
+
+#[tokio::test]
 async fn whose_a_token_is_and_its_end_are_not_for_the_application_to_change() {
     let sessions = in_memory();
     let session = begin(&sessions).await;

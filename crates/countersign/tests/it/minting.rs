@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::kit::{AUDIENCE, ISSUER, NOW, decode, key, ring, verifier};
 
-const RESERVED_CLAIMS: [&str; 13] = [
+const RESERVED_CLAIMS: [&str; 14] = [
     "iss",
     "sub",
     "aud",
@@ -24,6 +24,7 @@ const RESERVED_CLAIMS: [&str; 13] = [
     "amr",
     "roles",
     "scope",
+    "type",
 ];
 const RESERVED_HEADER: [&str; 11] =
     ["alg", "typ", "kid", "crit", "zip", "b64", "jwk", "jku", "x5u", "x5c", "enc"];
@@ -60,6 +61,7 @@ fn an_access_token_says_what_it_was_told_and_is_verified() {
         .amr(["pwd", "otp"])
         .roles(["admin"])
         .scopes(["orders:read", "orders:write"])
+        .token_type("access")
         .jwt_id("t1")
         .sign(NOW)
         .unwrap();
@@ -69,9 +71,27 @@ fn an_access_token_says_what_it_was_told_and_is_verified() {
     let expected = json!({
         "iss": ISSUER, "aud": AUDIENCE, "sub": "alice", "iat": NOW, "exp": NOW + 900,
         "sid": "s1", "gen": 3, "auth_time": NOW - 60, "amr": ["pwd", "otp"], "roles": ["admin"],
-        "scope": "orders:read orders:write", "jti": "t1",
+        "scope": "orders:read orders:write", "type": "access", "jti": "t1",
     });
     assert_eq!(part(&token, 1), expected);
+}
+
+#[test]
+fn a_scope_is_one_scope() {
+    let odd = ["", " ", "a b", "a ", "\t", "a\n", "\"", "\\", "\u{7f}", "é", "a\0"];
+    for scope in odd {
+        let error = SignError::ClaimType { name: "scope" };
+        assert_eq!(
+            refused(issuer().access("a").scopes(["orders:read", scope])),
+            error,
+            "{scope:?}"
+        );
+    }
+    let all: String = ('!'..='~').filter(|sign| !matches!(sign, '"' | '\\')).collect();
+    assert_eq!(minted(issuer().access("a").scopes([&*all, "b"]))["scope"], format!("{all} b"));
+    let issuer = issuer();
+    let none = issuer.access("a").scopes(["a"]).scopes([]);
+    assert_eq!(minted(none).get("scope"), None, "no scope is no claim");
 }
 
 #[test]

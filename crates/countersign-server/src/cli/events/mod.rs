@@ -53,7 +53,9 @@ impl List {
     async fn run(self, settings: &Settings) -> Result<(), Failure> {
         let events = settings.with_app(async |app, _| self.find(app).await).await?;
         settings.print(&json!({ "events": events }), || {
-            let header = ["at", "kind", "outcome", "reason", "user", "session", "actor", "address"];
+            let header = [
+                "at", "kind", "outcome", "reason", "user", "session", "subject", "actor", "address",
+            ];
             table(header, events.iter().cloned().map(row).collect())
         })
     }
@@ -70,7 +72,7 @@ impl List {
     }
 }
 
-fn row(event: Event) -> [String; 8] {
+fn row(event: Event) -> [String; 9] {
     let kind = match event.occurrences {
         1 => event.kind,
         times => format!("{} ({times})", event.kind),
@@ -82,6 +84,7 @@ fn row(event: Event) -> [String; 8] {
         or_none(event.reason),
         or_none(event.user_id),
         or_none(event.session_id),
+        or_none(event.subject),
         or_none(event.actor),
         or_none(event.address),
     ]

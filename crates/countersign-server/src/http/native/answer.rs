@@ -72,9 +72,8 @@ impl SessionAnswer {
     pub async fn of(
         app: &App,
         caller: &Caller,
-        (user, mut session): (User, Session),
+        (user, session): (User, Session),
     ) -> Result<(SetCookies, Json<Self>)> {
-        app.enlist(&mut session).await?;
         let pair = app.token_pair(&user, &session, caller.now)?;
         let in_cookies = app.cookies.is_some();
         let cookies = app.session_cookies(&session.id, &pair)?;

@@ -60,7 +60,11 @@ fn wanted_roles(query: &str) -> Result<Vec<String>, Problem> {
     let mut roles = Vec::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         if name != "role" {
-            return bad("unknown_field", name.into_owned(), "Only `role` may stand in the query.");
+            return bad(
+                "unknown_parameter",
+                name.into_owned(),
+                "Only `role` may stand in the query.",
+            );
         }
         if value.is_empty() {
             return bad("invalid_field", name.into_owned(), "A role must not be empty.");

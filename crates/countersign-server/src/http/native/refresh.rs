@@ -46,8 +46,9 @@ pub async fn post(
             .into());
         }
     };
-    let refreshed = app.refresh(&caller, &token).await.map_err(invalid_grant)?;
-    Ok(SessionAnswer::of(&app, &caller, refreshed).await?)
+    let (user, mut session) = app.refresh(&caller, &token).await.map_err(invalid_grant)?;
+    app.enlist(&mut session).await.map_err(invalid_grant)?;
+    Ok(SessionAnswer::of(&app, &caller, (user, session)).await?)
 }
 
 /// A refresh token that is over is told so, with the reason; that is no matter of access tokens.

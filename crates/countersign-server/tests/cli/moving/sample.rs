@@ -111,7 +111,7 @@ fn session(connection: &Connection, user: u32, at: u32) -> rusqlite::Result<()> 
 
 fn event(connection: &Connection, user: u32, at: u32) -> rusqlite::Result<()> {
     connection
-        .prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
+        .prepare_cached("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")?
         .execute(params![
             id(3, at),
             at,
@@ -124,7 +124,8 @@ fn event(connection: &Connection, user: u32, at: u32) -> rusqlite::Result<()> {
             Some("2001:db8::1"),
             text(at),
             1,
-            None::<i64>
+            None::<i64>,
+            text(at + 1)
         ])
         .map(drop)
 }

@@ -29,6 +29,7 @@ fn event(id: &str, at: Time) -> Event {
         reason: None,
         user_id: None,
         session_id: None,
+        subject: None,
         actor: None,
         address: None,
         agent: None,

@@ -26,7 +26,7 @@ macro_rules! columns {
     };
 }
 
-fn of_events() -> [Column; 10] {
+fn of_events() -> [Column; 11] {
     columns!("events", "id",
         "at": 5_i64,
         "kind": "logout",
@@ -34,6 +34,7 @@ fn of_events() -> [Column; 10] {
         "reason": "",
         "user_id": "mallory",
         "session_id": None::<i64>,
+        "subject": "admin",
         "actor": "server",
         "address": "192.0.2.1",
         "agent": "curl",

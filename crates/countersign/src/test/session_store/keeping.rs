@@ -71,12 +71,16 @@ pub(super) async fn notes_of_use_never_go_back<S: SessionStore + 'static>(case: 
         assert_eq!(case.row(&session).await.rotation.used, used);
     }
     assert_eq!(case.row(&session).await.last_seen_at, case.now() - 1_000, "when 3 was used");
+    good(case.store.note_use(session.id, 4, case.now() - 2_000).await);
+    let row = case.row(&session).await;
+    assert_eq!(row.rotation.used, 4);
+    assert_eq!(row.last_seen_at, case.now() - 1_000, "what is noted late turns no time back");
     let stale =
         Session { rotation: Rotation { current: 1, used: 2, ..Rotation::BEGUN }, ..session };
     assert!(good(case.store.rotate(&stale, 0).await));
     assert_eq!(
         case.row(&stale).await.rotation.used,
-        3,
+        4,
         "a rotation leaves what was noted meanwhile"
     );
 }
