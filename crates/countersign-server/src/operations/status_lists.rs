@@ -142,7 +142,10 @@ impl App {
         let entries = usize::try_from(SIZE).unwrap_or(usize::MAX);
         let mut statuses = StatusList::new(1, entries).ok_or(Error::Internal("one bit is fine"))?;
         for index in ended {
-            statuses.set(usize::try_from(index - first).unwrap_or(usize::MAX), ENDED);
+            let within = usize::try_from(index - first).unwrap_or(usize::MAX);
+            if !statuses.set(within, ENDED) {
+                return Err(Error::Internal("an index lies within its list"));
+            }
         }
         let claims = ListClaims {
             sub: &self.list_uri(list),
