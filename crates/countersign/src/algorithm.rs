@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A signature algorithm. A key has exactly one, chosen by its owner and never by a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(into = "&'static str", try_from = "String")]
+#[non_exhaustive]
 pub enum Algorithm {
     /// ECDSA on P-256 with SHA-256.
     Es256,
@@ -34,7 +35,7 @@ pub struct UnknownAlgorithm;
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: &[Self] = &[
         Self::Es256,
         Self::Es384,
         Self::EdDsa,
@@ -79,7 +80,11 @@ impl FromStr for Algorithm {
         if name == "Ed25519" {
             return Ok(Self::EdDsa);
         }
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == name).ok_or(UnknownAlgorithm)
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|algorithm| algorithm.as_str() == name)
+            .ok_or(UnknownAlgorithm)
     }
 }
 

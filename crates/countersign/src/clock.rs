@@ -82,6 +82,7 @@ impl Clock {
     }
 }
 
-fn millis(duration: Duration) -> i64 {
+/// As Unix time counts.
+pub(crate) fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use parking_lot::Mutex;
 
 use crate::clock::Clock;
+#[cfg(feature = "remote")]
+use crate::clock::millis;
 
 /// When something that is fed from elsewhere, such as a [`RevocationSet`](crate::RevocationSet), was
 /// last known to be complete.
@@ -54,11 +56,6 @@ impl Moment {
         // Before the machine's clock began it stands at its beginning; the wall clock goes on back.
         Self { wall_millis, monotonic: self.monotonic.saturating_sub(time) }
     }
-}
-
-#[cfg(feature = "remote")]
-fn millis(time: Duration) -> i64 {
-    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 impl Freshness {

@@ -30,7 +30,7 @@
 //! | `status-list` | `StatusList`: reads and writes Token Status Lists |
 //! | `axum` | `countersign::axum`: extractors for axum 0.8 |
 //! | `remote` | `countersign::remote`: the keys of an issuer, and the revocations of a server as they happen |
-//! | `test` | `countersign::test`: for tests, a clock to set, tokens good and bad, and rules for stores of sessions |
+//! | `test` | `countersign::test`: for tests, tokens good and bad, and rules for stores of sessions |
 //!
 //! An application that issues its own tokens keeps its [`sessions`] by the same rules as the server.
 

@@ -34,6 +34,7 @@ pub struct Profile {
 
 /// The type of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum ClaimType {
     /// Text, not empty.
     Text,
@@ -51,6 +52,7 @@ pub enum ClaimType {
 
 /// What `sub` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Subject {
     /// Required: text, not empty.
     Text,

@@ -3,6 +3,7 @@
 mod line;
 
 use std::collections::HashMap;
+use std::fmt;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -189,6 +190,13 @@ impl Entry {
     fn reason(self) -> EndReason {
         let code = u8::try_from(self.0 >> Self::MINUTES).unwrap_or(u8::MAX);
         EndReason::from_code(code).unwrap_or(EndReason::Revoked)
+    }
+}
+
+/// It shows how many there are: whose they are cannot be told from it.
+impl fmt::Debug for RevocationSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RevocationSet").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 

@@ -17,7 +17,7 @@ const LEVEL: u8 = 10;
 /// use countersign::StatusList;
 ///
 /// let mut list = StatusList::new(1, 1000).expect("a status may have one bit");
-/// list.set(17, 1);
+/// assert!(list.set(17, 1));
 /// let read = StatusList::decode(1, &list.encode(), 125).expect("it is whole");
 /// assert_eq!((read.find(16), read.find(17), read.find(1000)), (Some(0), Some(1), None));
 /// ```
@@ -57,6 +57,7 @@ impl StatusList {
 
     /// Gives the entry at `index` this status, of which only the list's bits count; false where
     /// there is no such entry.
+    #[must_use]
     pub fn set(&mut self, index: usize, status: u8) -> bool {
         let (at, shift, mask) = self.place(index);
         match self.bytes.get_mut(at) {

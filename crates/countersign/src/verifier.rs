@@ -1,5 +1,6 @@
 //! Verifies tokens: one key one algorithm, one reading of each token, nothing left to the token.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -73,7 +74,8 @@ impl Verifier {
 
     /// Remembers up to this many good tokens, whose signature is then not checked again. Times,
     /// issuer, audience, and whether the key is still known, are. They are remembered
-    /// by their SHA-256 and their claims; no token stays in memory.
+    /// by their SHA-256 and their claims; no token stays in memory. Less than 32 is nothing: the
+    /// memory has 16 parts of two halves each.
     #[must_use]
     pub fn remember(mut self, capacity: usize) -> Self {
         self.memory = Some(Arc::new(Memory::new(capacity)));
@@ -161,6 +163,20 @@ impl Verifier {
             return Err(VerifyError::IssuedInFuture);
         }
         Ok(())
+    }
+}
+
+/// Of the keys and of what is remembered, it shows nothing.
+impl fmt::Debug for Verifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verifier")
+            .field("profile", &self.profile)
+            .field("issuer", &self.issuer)
+            .field("audience", &self.audience)
+            .field("leeway", &self.leeway)
+            .field("expiry_leeway", &self.expiry_leeway)
+            .field("remembers", &self.memory.is_some())
+            .finish_non_exhaustive()
     }
 }
 

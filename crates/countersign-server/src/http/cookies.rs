@@ -45,8 +45,8 @@ impl App {
     /// The three cookies of a session's pair of tokens; none unless cookie mode is on.
     pub fn session_cookies(&self, session_id: &str, pair: &TokenPair) -> Result<SetCookies> {
         let Some(cookies) = &self.cookies else { return Ok(SetCookies::default()) };
-        let access = (pair.access_token.as_str(), pair.access_ttl);
-        let refresh = (pair.refresh_token.as_str(), pair.refresh_ttl);
+        let access = (pair.access_token.as_str(), pair.access_expires_in);
+        let refresh = (pair.refresh_token.as_str(), pair.refresh_expires_in);
         let set = cookies.set_session(session_id, access, refresh);
         set.map_err(|_| Error::Internal("a token does not fit into a cookie"))
     }

@@ -1,7 +1,7 @@
 //! Logging out: here, elsewhere, everywhere.
 
 use countersign::EndReason;
-pub use countersign::sessions::Scope;
+pub use countersign::sessions::LogoutScope;
 use futures::FutureExt as _;
 
 use super::{Caller, record::Record};

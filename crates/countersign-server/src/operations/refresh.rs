@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use countersign::refresh::{State, Verdict, Windows, judge};
+use countersign::refresh::{SessionState, Verdict, Windows, judge};
 use countersign::{EndReason, RefreshToken};
 use futures::FutureExt as _;
 
@@ -97,7 +97,7 @@ impl App {
         let mut rotation = session.rotation;
         let noted = self.uses.highest(token.session_id).unwrap_or(0);
         rotation.used = rotation.used.max(noted);
-        let state = State {
+        let state = SessionState {
             ended: session.ended.map(|(_, reason)| reason),
             barred,
             expires_at: session.expires_at.0,

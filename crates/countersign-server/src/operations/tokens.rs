@@ -36,9 +36,10 @@ impl App {
         let access_token = token.sign(now.seconds())?;
         Ok(TokenPair {
             access_token,
-            access_ttl: Time::from_seconds(expires_at).since(Time::from_seconds(now.seconds())),
+            access_expires_in: Time::from_seconds(expires_at)
+                .since(Time::from_seconds(now.seconds())),
             refresh_token: self.refresh_tokens.write(RefreshToken { session_id, generation }),
-            refresh_ttl: over_at.since(now),
+            refresh_expires_in: over_at.since(now),
         })
     }
 }

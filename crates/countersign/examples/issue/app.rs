@@ -8,7 +8,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use countersign::axum::Bearer;
 use countersign::layer::Guard;
-use countersign::sessions::{Login, Scope, SessionError, Sessions, TokenPair};
+use countersign::sessions::{Login, LogoutScope, SessionError, Sessions, TokenPair};
 use countersign::{
     Algorithm, Clock, Issuer, KeyRing, Profile, RefreshTokens, SigningKey, Verifier,
 };
@@ -78,7 +78,7 @@ async fn refresh(State(sessions): App, Json(sent): Json<Refresh>) -> Result<Toke
 }
 
 async fn log_out(who: Bearer, State(sessions): App) -> Result<StatusCode, Refused> {
-    sessions.log_out(&who.claims, Scope::This).await?;
+    sessions.log_out(&who.claims, LogoutScope::This).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

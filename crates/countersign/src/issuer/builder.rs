@@ -1,5 +1,6 @@
 //! Puts an issuer together.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,6 +110,17 @@ impl IssuerBuilder {
             return Err(SignError::ClaimType { name: "aud" });
         }
         Ok(Issuer { key: self.key, terms: Arc::new(self.terms) })
+    }
+}
+
+impl fmt::Debug for IssuerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuerBuilder")
+            .field("key", &self.key)
+            .field("issuer", &self.terms.issuer)
+            .field("audience", &self.terms.audience)
+            .field("lifetime", &self.terms.lifetime)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,5 +1,6 @@
 //! One token, claim by claim.
 
+use std::fmt;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -250,6 +251,17 @@ impl<'a> TokenBuilder<'a> {
         })?;
         let header = serde_json::to_vec(header).map_err(|_| SignError::Header)?;
         json::read_object(&header).map_err(SignError::Unreadable).map(drop)
+    }
+}
+
+/// Of the claims, it shows the names only.
+impl fmt::Debug for TokenBuilder<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenBuilder")
+            .field("typ", &self.typ)
+            .field("registered", &self.registered.keys().collect::<Vec<_>>())
+            .field("claims", &self.additions.claims.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
 }
 

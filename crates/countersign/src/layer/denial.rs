@@ -45,7 +45,7 @@ pub enum Denial {
     #[error("the token's user is not there")]
     NoUser {
         /// Whom the token names.
-        identity: String,
+        subject: String,
     },
     /// Whether the token is still good cannot be known now.
     #[error("whether the token is still good cannot be known now")]

@@ -10,21 +10,32 @@
 //! 3. it is given another pair for an hour, while nobody has used the pair it led to;
 //! 4. any other was used before: somebody else has it too, and the session ends.
 //!
-//! Whoever loses the compare-and-set of an [`Decision::Advance`] reads the session again and decides
-//! once more.
-//!
-//! [`decide`] is that rule. [`judge`] also says what becomes of a session that has ended or expired;
-//! the server and [`sessions`](crate::sessions) refresh by it.
+//! [`judge`] also says what becomes of a session that has ended or expired; the server and
+//! [`sessions`](crate::sessions) refresh by it. Whoever loses the compare-and-set of a
+//! [`Verdict::Advance`] reads the session again and asks for another verdict.
 //!
 //! ```
-//! use countersign::refresh::{Decision, Rotation, Windows, decide};
+//! use std::time::Duration;
+//! use countersign::EndReason;
+//! use countersign::refresh::{Rotation, SessionState, Verdict, Windows, judge};
 //!
-//! let (now, windows) = (1_800_000_000_000, Windows::default());
-//! let Decision::Advance(row) = decide(Rotation::BEGUN, 0, now, windows) else { panic!() };
-//! assert_eq!(row.current, 1);
-//! assert_eq!(decide(row, 0, now + 10_000, windows), Decision::Repeat);
-//! let used = Rotation { used: 1, ..row };
-//! assert_eq!(decide(used, 0, now + 10_001, windows), Decision::Reuse);
+//! let now = 1_800_000_000_000;
+//! let begun = SessionState {
+//!     ended: None,
+//!     barred: None,
+//!     expires_at: now + 90 * 86_400_000,
+//!     idle_expires_at: now + 30 * 86_400_000,
+//!     idle_ttl: Duration::from_hours(30 * 24),
+//!     rotation: Rotation::BEGUN,
+//! };
+//! let judged = |state, now| judge(state, 0, now, Windows::default());
+//! let Verdict::Advance { rotation, .. } = judged(begun, now) else { panic!() };
+//! assert_eq!(rotation.current, 1);
+//! let refreshed = SessionState { rotation, ..begun };
+//! assert_eq!(judged(refreshed, now + 10_000), Verdict::Repeat);
+//! let used = SessionState { rotation: Rotation { used: 1, ..rotation }, ..begun };
+//! let (at, reason) = (now + 10_001, EndReason::RefreshReuse);
+//! assert_eq!(judged(used, at), Verdict::End { at, reason });
 //! ```
 
 mod rule;
@@ -33,6 +44,7 @@ mod session;
 mod tests;
 mod uses;
 
-pub use self::rule::{Decision, Rotation, Windows, decide};
-pub use self::session::{State, Verdict, expiry, judge};
+use self::rule::{Decision, decide};
+pub use self::rule::{Rotation, Windows};
+pub use self::session::{SessionState, Verdict, expiry, judge};
 pub use self::uses::Uses;

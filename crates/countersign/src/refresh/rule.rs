@@ -38,7 +38,7 @@ impl Default for Windows {
 
 /// What becomes of a presented token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Decision {
+pub(super) enum Decision {
     /// The row takes these values and the pair of the new generation is answered.
     Advance(Rotation),
     /// The pair of the current generation is answered again.
@@ -48,7 +48,7 @@ pub enum Decision {
 }
 
 /// Decides about the token of generation `presented` at `now`, Unix time in milliseconds.
-pub fn decide(row: Rotation, presented: u64, now: i64, windows: Windows) -> Decision {
+pub(super) fn decide(row: Rotation, presented: u64, now: i64, windows: Windows) -> Decision {
     if presented == row.current {
         return Decision::Advance(advance(row, presented, now));
     }

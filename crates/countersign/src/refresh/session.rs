@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use super::{Decision, Rotation, Windows, decide};
+use crate::clock::millis;
 use crate::reason::EndReason;
 
 /// What decides about the refresh of a session. Times are Unix time in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct State {
+pub struct SessionState {
     /// Why it ended, if it did.
     pub ended: Option<EndReason>,
     /// Why it may not go on, if so, as where its user may have no session any longer.
@@ -47,8 +48,8 @@ pub enum Verdict {
 }
 
 /// Judges the session whose token of generation `presented` comes at `now`, Unix time in
-/// milliseconds: what has ended stays so, what has expired ends, and of the rest [`decide`] decides.
-pub fn judge(state: State, presented: u64, now: i64, windows: Windows) -> Verdict {
+/// milliseconds: what has ended stays so, what has expired ends, and of the rest the rule decides.
+pub fn judge(state: SessionState, presented: u64, now: i64, windows: Windows) -> Verdict {
     if let Some(reason) = state.ended {
         return Verdict::Ended(reason);
     }
@@ -59,8 +60,8 @@ pub fn judge(state: State, presented: u64, now: i64, windows: Windows) -> Verdic
     }
     match decide(state.rotation, presented, now, windows) {
         Decision::Advance(rotation) => {
-            let idle = i64::try_from(state.idle_ttl.as_millis()).unwrap_or(i64::MAX);
-            Verdict::Advance { rotation, idle_expires_at: now.saturating_add(idle) }
+            let idle_expires_at = now.saturating_add(millis(state.idle_ttl));
+            Verdict::Advance { rotation, idle_expires_at }
         }
         Decision::Repeat => Verdict::Repeat,
         Decision::Reuse => Verdict::End { at: now, reason: EndReason::RefreshReuse },
@@ -82,7 +83,7 @@ pub fn expiry(idle_expires_at: i64, expires_at: i64, now: i64) -> Option<(i64, E
 mod tests {
     use super::*;
 
-    const LIVE: State = State {
+    const LIVE: SessionState = SessionState {
         ended: None,
         barred: None,
         expires_at: 1_000,
@@ -91,7 +92,7 @@ mod tests {
         rotation: Rotation::BEGUN,
     };
 
-    fn judged(state: State, presented: u64, now: i64) -> Verdict {
+    fn judged(state: SessionState, presented: u64, now: i64) -> Verdict {
         judge(state, presented, now, Windows::default())
     }
 
@@ -103,22 +104,22 @@ mod tests {
     fn a_live_session_advances_and_lives_on() {
         let rotation = Rotation { current: 1, presented: Some(0), rotated_at: Some(499), used: 0 };
         assert_eq!(judged(LIVE, 0, 499), Verdict::Advance { rotation, idle_expires_at: 899 });
-        assert_eq!(judged(State { rotation, ..LIVE }, 0, 499), Verdict::Repeat);
+        assert_eq!(judged(SessionState { rotation, ..LIVE }, 0, 499), Verdict::Repeat);
         assert_eq!(judged(LIVE, 1, 499), end(499, EndReason::RefreshReuse));
     }
 
     #[test]
     fn whatever_is_presented_the_first_reason_counts() {
-        let used = State { idle_expires_at: 2_000, ..LIVE };
+        let used = SessionState { idle_expires_at: 2_000, ..LIVE };
         for presented in [0, 1] {
             for now in [500, 501, 1_000, 2_000] {
                 assert_eq!(judged(LIVE, presented, now), end(500, EndReason::ExpiredIdle));
             }
             assert_eq!(judged(used, presented, 1_001), end(1_000, EndReason::ExpiredAbsolute));
-            let barred = State { barred: Some(EndReason::Disabled), ..LIVE };
+            let barred = SessionState { barred: Some(EndReason::Disabled), ..LIVE };
             assert_eq!(judged(barred, presented, 499), end(499, EndReason::Disabled));
             assert_eq!(judged(barred, presented, 500), end(500, EndReason::ExpiredIdle));
-            let ended = State { ended: Some(EndReason::Logout), ..barred };
+            let ended = SessionState { ended: Some(EndReason::Logout), ..barred };
             assert_eq!(judged(ended, presented, 2_000), Verdict::Ended(EndReason::Logout));
         }
     }

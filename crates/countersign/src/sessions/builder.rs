@@ -1,5 +1,6 @@
 //! Puts sessions together.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -136,5 +137,19 @@ impl<S: SessionStore> SessionsBuilder<S> {
             uses: Uses::default(),
             clock: self.clock,
         })))
+    }
+}
+
+impl<S> fmt::Debug for SessionsBuilder<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionsBuilder")
+            .field("issuer", &self.issuer)
+            .field("idle_ttl", &self.idle_ttl)
+            .field("absolute_ttl", &self.absolute_ttl)
+            .field("max_per_user", &self.max_per_user)
+            .field("windows", &self.windows)
+            .field("longest_lifetime", &self.longest_lifetime)
+            .field("max_staleness", &self.max_staleness)
+            .finish_non_exhaustive()
     }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Scope, SessionError, SessionStore, Sessions};
+use super::{LogoutScope, SessionError, SessionStore, Sessions};
 use crate::claims::Claims;
 use crate::reason::EndReason;
 
@@ -12,15 +12,15 @@ impl<S: SessionStore> Sessions<S> {
     pub async fn log_out(
         &self,
         claims: &Claims,
-        scope: Scope,
+        scope: LogoutScope,
     ) -> Result<(), SessionError<S::Error>> {
         let id = session_id(claims).ok_or(SessionError::NotFound)?;
-        if scope == Scope::This {
+        if scope == LogoutScope::This {
             self.end(id, EndReason::Logout, self.0.clock.unix_millis()).await?;
             return Ok(());
         }
         let user_id = claims.subject().ok_or(SessionError::NotFound)?;
-        let except = (scope == Scope::Others).then_some(id);
+        let except = (scope == LogoutScope::Others).then_some(id);
         self.end_all(user_id, except, EndReason::LogoutAll).await.map(drop)
     }
 

@@ -6,7 +6,7 @@
 //! here, one on SQLite among the examples (`examples/issue`).
 //!
 //! ```
-//! use countersign::sessions::{Login, MemoryStore, Scope, SessionError, Sessions};
+//! use countersign::sessions::{Login, MemoryStore, LogoutScope, SessionError, Sessions};
 //! use countersign::{Algorithm, EndReason, Issuer, KeyRing, Profile, RefreshTokens, SigningKey, Verifier};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
@@ -25,7 +25,7 @@
 //!
 //! let now = countersign::Clock::system().unix_seconds();
 //! let verified = verifier.verify(&second.access_token, now)?;
-//! sessions.log_out(&verified.claims, Scope::All).await?;
+//! sessions.log_out(&verified.claims, LogoutScope::All).await?;
 //! let refused = sessions.refresh(&second.refresh_token).await;
 //! assert!(matches!(refused, Err(SessionError::Ended(EndReason::LogoutAll))));
 //! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
@@ -69,9 +69,9 @@ pub use self::builder::SessionsBuilder;
 pub use self::error::{BuildError, SessionError};
 pub use self::memory::MemoryStore;
 pub use self::pair::TokenPair;
-pub use self::session::{Login, Scope, Session};
+pub use self::session::{Login, LogoutScope, Session};
 pub use self::store::SessionStore;
-use crate::clock::Clock;
+use crate::clock::{Clock, millis};
 use crate::error::SignError;
 use crate::freshness::Freshness;
 use crate::issuer::Issuer;
@@ -169,8 +169,7 @@ impl<S: SessionStore> Sessions<S> {
 
     fn new_session(&self, login: Login, now: i64) -> Result<Session, SignError> {
         let Login { user_id, amr, device } = login;
-        let later =
-            |ttl: Duration| now.saturating_add(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
+        let later = |ttl| now.saturating_add(millis(ttl));
         Ok(Session {
             id: random::uuid_of(now).map_err(|_| SignError::Failed)?,
             user_id,

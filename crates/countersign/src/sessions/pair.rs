@@ -19,18 +19,18 @@ pub struct TokenPair {
     /// A JWT (RFC 9068).
     pub access_token: String,
     /// How long it lives.
-    pub access_ttl: Duration,
+    pub access_expires_in: Duration,
     /// Opaque; the same for the same session and generation.
     pub refresh_token: String,
     /// How long it lives unless it is used.
-    pub refresh_ttl: Duration,
+    pub refresh_expires_in: Duration,
 }
 
 impl fmt::Debug for TokenPair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenPair")
-            .field("access_ttl", &self.access_ttl)
-            .field("refresh_ttl", &self.refresh_ttl)
+            .field("access_expires_in", &self.access_expires_in)
+            .field("refresh_expires_in", &self.refresh_expires_in)
             .finish_non_exhaustive()
     }
 }
@@ -40,9 +40,9 @@ impl Serialize for TokenPair {
         let mut pair = serializer.serialize_struct("TokenPair", 5)?;
         pair.serialize_field("access_token", &self.access_token)?;
         pair.serialize_field("token_type", "Bearer")?;
-        pair.serialize_field("expires_in", &self.access_ttl.as_secs())?;
+        pair.serialize_field("expires_in", &self.access_expires_in.as_secs())?;
         pair.serialize_field("refresh_token", &self.refresh_token)?;
-        pair.serialize_field("refresh_expires_in", &self.refresh_ttl.as_secs())?;
+        pair.serialize_field("refresh_expires_in", &self.refresh_expires_in.as_secs())?;
         pair.end()
     }
 }
@@ -76,9 +76,9 @@ impl<S: SessionStore> Sessions<S> {
             .sign_with_claims(now_seconds)?;
         Ok(TokenPair {
             access_token,
-            access_ttl: positive(Duration::from_secs, claims.expires_at() - now_seconds),
+            access_expires_in: positive(Duration::from_secs, claims.expires_at() - now_seconds),
             refresh_token: self.0.refresh_tokens.write(RefreshToken { session_id, generation }),
-            refresh_ttl: positive(Duration::from_millis, over_at.saturating_sub(now)),
+            refresh_expires_in: positive(Duration::from_millis, over_at.saturating_sub(now)),
         })
     }
 }

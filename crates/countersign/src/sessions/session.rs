@@ -5,7 +5,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::reason::EndReason;
-use crate::refresh::{Rotation, State};
+use crate::refresh::{Rotation, SessionState};
 
 /// One login on one device. Times are Unix time in milliseconds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,8 +45,8 @@ impl Session {
         self.ended.is_none() && now < self.over_at()
     }
 
-    pub(super) fn state(&self) -> State {
-        State {
+    pub(super) fn state(&self) -> SessionState {
+        SessionState {
             ended: self.ended.map(|(_, reason)| reason),
             barred: None,
             expires_at: self.expires_at,
@@ -94,7 +94,7 @@ impl Login {
 /// Which sessions a logout ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Scope {
+pub enum LogoutScope {
     /// The one that asks.
     #[default]
     This,

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::log_out::session_id;
 use super::{SessionError, SessionStore, Sessions};
 use crate::claims::Claims;
+use crate::clock::millis;
 use crate::revocation::RevocationSet;
 #[cfg(feature = "layer")]
 use crate::revocations::{Revocations, Standing};
@@ -98,8 +99,4 @@ impl<S: SessionStore> Sessions<S> {
         let purged = self.0.store.purge(now.saturating_sub(millis(keep))).await;
         purged.map_err(SessionError::Store)
     }
-}
-
-fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }

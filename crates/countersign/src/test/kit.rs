@@ -1,5 +1,6 @@
 //! Tokens good and bad.
 
+use std::fmt;
 use std::sync::Arc;
 
 use crate::algorithm::Algorithm;
@@ -155,6 +156,16 @@ impl Kit {
     /// taken for where nobody looks.
     pub fn of_another_type(&self, subject: &str) -> String {
         mint(of_new_session(self.issuer.token("JWT").subject(subject)), self.now())
+    }
+}
+
+impl fmt::Debug for Kit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kit")
+            .field("clock", &self.clock)
+            .field("issuer", &self.issuer)
+            .field("revocations", &self.revocations)
+            .finish_non_exhaustive()
     }
 }
 

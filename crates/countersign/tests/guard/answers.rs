@@ -24,7 +24,7 @@ fn every_denial_has_its_answer() {
         (Denial::Invalid(VerifyError::Signature), 401, invalid, "invalid_token"),
         (Denial::WrongType { wanted: TokenType::Access }, 401, invalid, "invalid_token"),
         (Denial::Ended(EndReason::Logout), 401, invalid, "invalid_token"),
-        (Denial::NoUser { identity: "bob".into() }, 401, invalid, "invalid_token"),
+        (Denial::NoUser { subject: "bob".into() }, 401, invalid, "invalid_token"),
         (Denial::Claims("x".into()), 401, invalid, "invalid_token"),
         (
             Denial::NotFresh { max_age },

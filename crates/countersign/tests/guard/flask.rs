@@ -30,7 +30,7 @@ impl Check for Own {
         let identity = verified.claims.subject().unwrap_or_default().to_owned();
         Checking::Done(match verified.claims.jwt_id() {
             Some("revoked") => Err(Denial::Ended(EndReason::Logout)),
-            _ if identity.starts_with("gone") => Err(Denial::NoUser { identity }),
+            _ if identity.starts_with("gone") => Err(Denial::NoUser { subject: identity }),
             _ => Ok(Checked::new(verified)),
         })
     }

@@ -48,7 +48,7 @@ impl Check for ButBob {
     fn check(&self, token: &str, now: i64) -> Checking {
         Checking::Done(match self.0.check(token, now) {
             Checking::Done(Ok(checked)) if checked.verified().claims.subject() == Some("bob") => {
-                let denial = Denial::NoUser { identity: "bob".to_owned() };
+                let denial = Denial::NoUser { subject: "bob".to_owned() };
                 Ok(Checked::refused(Arc::clone(checked.verified()), denial))
             }
             Checking::Done(checked) => checked.map(|checked| checked.attach(7_u32)),
@@ -65,7 +65,7 @@ async fn a_check_of_ones_own_can_begin_with_the_usual_one() {
         app(&guard.build().unwrap())
     };
     let bob = token_with(&json!({ "sub": "bob" }));
-    let gone = Denial::NoUser { identity: "bob".into() };
+    let gone = Denial::NoUser { subject: "bob".into() };
     let open = guard(Revocations::none());
     assert!(bear(&open, "GET /me", &token()).await.is_alice());
     assert_eq!(bear(&open, "GET /me", &bob).await.denial, Some(gone.clone()));

@@ -156,7 +156,7 @@ impl Check for Table {
             tokio::task::yield_now().await;
             match verified.claims.subject() {
                 Some("alice") => Ok(Checked::new(verified).attach(User("Alice Liddell"))),
-                other => Err(Denial::NoUser { identity: other.unwrap_or_default().to_owned() }),
+                other => Err(Denial::NoUser { subject: other.unwrap_or_default().to_owned() }),
             }
         }))
     }
@@ -177,7 +177,7 @@ async fn a_check_may_wait_and_gives_along_what_it_found() {
     let other = crate::kit::token_with(&serde_json::json!({ "sub": "bob" }));
     let response = service.oneshot(get("/", &other)).await.unwrap();
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-    let denial = Some(&Denial::NoUser { identity: "bob".into() });
+    let denial = Some(&Denial::NoUser { subject: "bob".into() });
     assert_eq!(response.extensions().get(), denial);
     assert!(bear(&app(&guard), "GET /me", &token()).await.is_alice());
 }

@@ -26,50 +26,46 @@ impl Failing {
     }
 }
 
-fn sure<T>(outcome: Result<T, std::convert::Infallible>) -> T {
-    outcome.unwrap_or_else(|never| match never {})
-}
-
 impl SessionStore for Failing {
     type Error = Down;
 
     async fn insert(&self, session: &Session) -> Result<(), Down> {
         self.asked("insert")?;
-        Ok(sure(self.store.insert(session).await))
+        self.store.insert(session).await.map_err(|never| match never {})
     }
 
     async fn find(&self, id: Uuid) -> Result<Option<Session>, Down> {
         self.asked("find")?;
-        Ok(sure(self.store.find(id).await))
+        self.store.find(id).await.map_err(|never| match never {})
     }
 
     async fn live_of_user(&self, user_id: &str, now: i64) -> Result<Vec<Session>, Down> {
         self.asked("live_of_user")?;
-        Ok(sure(self.store.live_of_user(user_id, now).await))
+        self.store.live_of_user(user_id, now).await.map_err(|never| match never {})
     }
 
     async fn rotate(&self, session: &Session, from: u64) -> Result<bool, Down> {
         self.asked("rotate")?;
-        Ok(sure(self.store.rotate(session, from).await))
+        self.store.rotate(session, from).await.map_err(|never| match never {})
     }
 
     async fn end(&self, id: Uuid, reason: EndReason, now: i64) -> Result<bool, Down> {
         self.asked("end")?;
-        Ok(sure(self.store.end(id, reason, now).await))
+        self.store.end(id, reason, now).await.map_err(|never| match never {})
     }
 
     async fn note_use(&self, id: Uuid, generation: u64, now: i64) -> Result<(), Down> {
         self.asked("note_use")?;
-        Ok(sure(self.store.note_use(id, generation, now).await))
+        self.store.note_use(id, generation, now).await.map_err(|never| match never {})
     }
 
     async fn ended_since(&self, since: i64) -> Result<Vec<(Uuid, EndReason)>, Down> {
         self.asked("ended_since")?;
-        Ok(sure(self.store.ended_since(since).await))
+        self.store.ended_since(since).await.map_err(|never| match never {})
     }
 
     async fn purge(&self, until: i64) -> Result<u64, Down> {
         self.asked("purge")?;
-        Ok(sure(self.store.purge(until).await))
+        self.store.purge(until).await.map_err(|never| match never {})
     }
 }

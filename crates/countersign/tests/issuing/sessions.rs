@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 use countersign::sessions::{
-    BuildError, Login, MemoryStore, Scope, Session, SessionError, SessionStore, Sessions,
+    BuildError, Login, LogoutScope, MemoryStore, Session, SessionError, SessionStore, Sessions,
     SessionsBuilder,
 };
 use countersign::{
@@ -117,13 +117,13 @@ async fn whose_a_token_is_and_its_end_are_not_for_the_application_to_change() {
     assert_eq!((claims.subject(), claims.generation()), (Some("alice"), Some(0)));
     assert_eq!(claims.session_id(), Some(&*session.id.to_string()));
     assert_eq!((claims.auth_time(), claims.expires_at()), (Some(NOW), NOW + 900));
-    assert_eq!(pair.access_ttl, Duration::from_mins(15));
+    assert_eq!(pair.access_expires_in, Duration::from_mins(15));
     let short = sessions.pair_with(&session, |token| token.lifetime(SECOND)).unwrap();
     assert_eq!(verified(&short.access_token).expires_at(), NOW + 1);
     let longer = builder(MemoryStore::new()).longest_lifetime(HOUR).build().unwrap();
     let session = begin(&longer).await;
     let long = longer.pair_with(&session, |token| token.lifetime(2 * HOUR)).unwrap();
-    assert_eq!(long.access_ttl, HOUR, "so long it is remembered what ended");
+    assert_eq!(long.access_expires_in, HOUR, "so long it is remembered what ended");
 }
 
 #[tokio::test]
@@ -162,7 +162,7 @@ async fn a_claim_set_without_a_session_logs_nobody_out() {
     let sessions = in_memory();
     let session = begin(&sessions).await;
     let token = issuer().access("alice").session("no uuid", 0).sign(NOW).unwrap();
-    for scope in [Scope::This, Scope::Others, Scope::All] {
+    for scope in [LogoutScope::This, LogoutScope::Others, LogoutScope::All] {
         let refused = sessions.log_out(&verified(&token), scope).await;
         assert!(matches!(refused, Err(SessionError::NotFound)), "{refused:?}");
     }
@@ -178,7 +178,7 @@ async fn a_logout_whose_client_goes_away_holds_here() {
     let session = begin(&sessions).await;
     let claims = verified(&sessions.pair(&session).unwrap().access_token);
     {
-        let mut log_out = pin!(sessions.log_out(&claims, Scope::This));
+        let mut log_out = pin!(sessions.log_out(&claims, LogoutScope::This));
         let mut context = Context::from_waker(Waker::noop());
         assert!(log_out.as_mut().poll(&mut context).is_pending(), "the store has not answered");
     }
@@ -197,7 +197,7 @@ async fn a_store_that_fails_gives_nobody_a_pair() {
     let refused = sessions.log_in(Login::of("alice")).await;
     assert!(matches!(refused, Err(SessionError::Store(_))), "{refused:?}");
     let claims = verified(&pair.access_token);
-    let refused = sessions.log_out(&claims, Scope::This).await;
+    let refused = sessions.log_out(&claims, LogoutScope::This).await;
     assert!(matches!(refused, Err(SessionError::Store(_))), "{refused:?}");
     let ended = sessions.revocation_set().check(claims.session_id(), Some(0), None);
     assert_eq!(ended, Some(EndReason::Logout), "here it is over all the same");

@@ -15,7 +15,7 @@ pub(crate) const AUDIENCE: &str = "https://api.example.org";
 
 /// One key of each algorithm, with the algorithm's name as `kid`.
 pub(crate) static KEYS: LazyLock<Vec<SigningKey>> =
-    LazyLock::new(|| Algorithm::ALL.into_iter().map(new_key).collect());
+    LazyLock::new(|| Algorithm::ALL.iter().copied().map(new_key).collect());
 
 pub(crate) fn new_key(algorithm: Algorithm) -> SigningKey {
     let kid = Some(algorithm.as_str());
@@ -93,6 +93,7 @@ pub(crate) fn signature(key: &SigningKey, message: &str) -> String {
         Algorithm::Hs256 => (jsonwebtoken::Algorithm::HS256, EncodingKey::from_secret(&private)),
         Algorithm::Hs384 => (jsonwebtoken::Algorithm::HS384, EncodingKey::from_secret(&private)),
         Algorithm::Hs512 => (jsonwebtoken::Algorithm::HS512, EncodingKey::from_secret(&private)),
+        other => panic!("{other} has no equal there yet"),
     };
     jsonwebtoken::crypto::sign(message.as_bytes(), &key, other).unwrap()
 }

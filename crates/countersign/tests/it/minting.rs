@@ -95,6 +95,18 @@ fn a_scope_is_one_scope() {
 }
 
 #[test]
+fn what_is_shown_of_builders_and_verifiers_has_no_claim_in_it() {
+    let builder = builder().claim("tenant", "acme");
+    let issuer = builder.build().unwrap();
+    let builder = format!("{:?}", self::builder().claim("tenant", "acme"));
+    let token = format!("{:?}", issuer.access("alice").claim("tenant", "acme"));
+    for shown in [builder, token] {
+        assert!(!shown.contains("acme") && !shown.contains("alice"), "{shown}");
+    }
+    assert!(format!("{:?}", verifier()).contains(ISSUER));
+}
+
+#[test]
 fn each_token_has_an_identifier_of_its_own() {
     let issuer = issuer();
     let jti = || minted(issuer.access("alice"))["jti"].as_str().unwrap().to_owned();

@@ -85,8 +85,8 @@ impl Dialect {
         match reason {
             EndReason::Deleted | EndReason::Disabled => {
                 let owner = (self.0.definition.legacy.owner)(claims);
-                let identity = owner.map(|owner| owner.to_string()).unwrap_or_default();
-                Denial::NoUser { identity }
+                let subject = owner.map(|owner| owner.to_string()).unwrap_or_default();
+                Denial::NoUser { subject }
             }
             reason => Denial::Ended(reason),
         }

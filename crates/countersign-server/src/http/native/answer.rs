@@ -79,8 +79,8 @@ impl SessionAnswer {
         let cookies = app.session_cookies(&session.id, &pair)?;
         let answer = Self {
             token_type: "Bearer",
-            expires_in: pair.access_ttl.as_secs(),
-            refresh_expires_in: pair.refresh_ttl.as_secs(),
+            expires_in: pair.access_expires_in.as_secs(),
+            refresh_expires_in: pair.refresh_expires_in.as_secs(),
             access_token: (!in_cookies).then_some(pair.access_token),
             refresh_token: (!in_cookies).then_some(pair.refresh_token),
             session_id: session.id,

@@ -14,7 +14,7 @@ use crate::http::identity::or_deleted;
 use crate::http::json::OptionalJson;
 use crate::http::problem::Problem;
 use crate::operations::Caller;
-use crate::operations::log_out::Scope;
+use crate::operations::log_out::LogoutScope;
 
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
@@ -22,7 +22,7 @@ const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 #[derive(Default, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Logout {
-    scope: Scope,
+    scope: LogoutScope,
     refresh_token: Option<String>,
 }
 
@@ -37,22 +37,22 @@ pub async fn post(
     OptionalJson(Logout { scope, refresh_token }): OptionalJson<Logout>,
 ) -> Result<impl IntoResponse, Problem> {
     match scope {
-        Scope::This => {
+        LogoutScope::This => {
             let session_id = this_session(&app, &caller, &parts, refresh_token).await?;
             app.log_out(&caller, &session_id).await?;
         }
-        Scope::Others | Scope::All => {
+        LogoutScope::Others | LogoutScope::All => {
             let access = Guard::of(&parts.extensions)?.check(&parts).await?;
             let claims = access.claims();
             let session_id = claims.session_id().unwrap_or_default();
-            let except = (scope == Scope::Others).then_some(session_id);
+            let except = (scope == LogoutScope::Others).then_some(session_id);
             let user_id = claims.subject().unwrap_or_default();
             app.log_out_everywhere(&caller, user_id, except, EndReason::LogoutAll)
                 .await
                 .map_err(or_deleted)?;
         }
     }
-    let gone = scope != Scope::Others;
+    let gone = scope != LogoutScope::Others;
     let cookies = if gone { app.cleared_cookies() } else { SetCookies::default() };
     let clear = (gone && app.cookies.is_some()).then_some([(CLEAR_SITE_DATA, "\"storage\"")]);
     Ok((StatusCode::NO_CONTENT, cookies, clear.map_or_else(HeaderMap::new, as_headers)))

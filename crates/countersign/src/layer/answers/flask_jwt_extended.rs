@@ -74,8 +74,8 @@ fn tell(version: FlaskVersion, denial: &Denial) -> (StatusCode, String) {
             (StatusCode::UNPROCESSABLE_ENTITY, "Signature verification failed".into())
         }
         Denial::Ended(_) => (StatusCode::UNAUTHORIZED, "Token has been revoked".into()),
-        Denial::NoUser { identity } => {
-            (StatusCode::UNAUTHORIZED, format!("Error loading the user {identity}"))
+        Denial::NoUser { subject } => {
+            (StatusCode::UNAUTHORIZED, format!("Error loading the user {subject}"))
         }
         Denial::Csrf(CsrfFault::MissingHeader) => {
             (StatusCode::UNAUTHORIZED, "Missing CSRF token".into())

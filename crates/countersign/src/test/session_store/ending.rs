@@ -2,7 +2,7 @@
 
 use super::kit::{Case, DAY, MILLISECOND, good};
 use crate::reason::EndReason;
-use crate::sessions::{Scope, Session, SessionError, SessionStore};
+use crate::sessions::{LogoutScope, Session, SessionError, SessionStore};
 
 pub(super) async fn the_first_reason_stays<S: SessionStore + 'static>(case: Case<S>) {
     let session = case.log_in("alice").await;
@@ -27,21 +27,21 @@ pub(super) async fn a_logout_ends_this_session_the_others_or_all<S: SessionStore
     case: Case<S>,
 ) {
     let other_user = case.log_in("bob").await;
-    for (scope, left) in [(Scope::This, 2), (Scope::Others, 1), (Scope::All, 0)] {
+    for (scope, left) in [(LogoutScope::This, 2), (LogoutScope::Others, 1), (LogoutScope::All, 0)] {
         good(case.sessions.end_all("alice", None, EndReason::Admin).await);
         let mine = case.log_in("alice").await;
         let others = [case.log_in("alice").await, case.log_in("alice").await];
         good(case.sessions.log_out(&case.claims(&mine), scope).await);
         let live = case.live("alice").await;
         assert_eq!(live.len(), left, "{scope:?}");
-        assert_eq!(live.contains(&mine), scope == Scope::Others, "{scope:?}");
+        assert_eq!(live.contains(&mine), scope == LogoutScope::Others, "{scope:?}");
         for session in others {
             let ended = Case::<S>::revoked(&case.sessions, &session);
-            assert_eq!(ended.is_none(), scope == Scope::This, "{scope:?}");
+            assert_eq!(ended.is_none(), scope == LogoutScope::This, "{scope:?}");
         }
     }
-    good(case.sessions.log_out(&case.claims(&other_user), Scope::This).await);
-    good(case.sessions.log_out(&case.claims(&other_user), Scope::This).await);
+    good(case.sessions.log_out(&case.claims(&other_user), LogoutScope::This).await);
+    good(case.sessions.log_out(&case.claims(&other_user), LogoutScope::This).await);
     assert_eq!(case.live("bob").await, [], "to log out twice is to be logged out");
     let last = case.log_in("bob").await;
     good(case.sessions.log_out_by_refresh_token(&case.token(&last)).await);

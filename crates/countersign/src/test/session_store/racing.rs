@@ -8,7 +8,7 @@ use tokio::task::JoinSet;
 use super::kit::{Case, ended, good};
 use crate::reason::EndReason;
 use crate::refresh::Rotation;
-use crate::sessions::{Scope, Session, SessionStore};
+use crate::sessions::{LogoutScope, Session, SessionStore};
 
 const AT_ONCE: usize = 32;
 /// A race that is lost once in a while is run more than once.
@@ -90,7 +90,7 @@ pub(super) async fn of_thirty_two_that_race_one_ends<S: SessionStore + 'static>(
 
 pub(super) async fn a_refresh_never_undoes_a_logout<S: SessionStore + 'static>(case: Case<S>) {
     let session = case.log_in("alice").await;
-    good(case.sessions.log_out(&case.claims(&session), Scope::This).await);
+    good(case.sessions.log_out(&case.claims(&session), LogoutScope::This).await);
     assert!(!good(case.store.rotate(&rotated(&session), 0).await), "as one that read before would");
     let logout = Some((case.now(), EndReason::Logout));
     assert_eq!(case.row(&session).await, Session { ended: logout, ..session.clone() });
@@ -98,7 +98,7 @@ pub(super) async fn a_refresh_never_undoes_a_logout<S: SessionStore + 'static>(c
         let session = case.log_in("alice").await;
         let (sessions, token) = (case.sessions.clone(), case.token(&session));
         let refresh = tokio::spawn(async move { ended(sessions.refresh(&token).await).is_ok() });
-        good(case.sessions.log_out(&case.claims(&session), Scope::This).await);
+        good(case.sessions.log_out(&case.claims(&session), LogoutScope::This).await);
         refresh.await.expect("the refresh does not panic");
         assert!(case.row(&session).await.ended.is_some(), "it had ended, and goes on");
     }

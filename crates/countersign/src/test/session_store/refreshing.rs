@@ -137,9 +137,13 @@ pub(super) async fn a_session_ends_at_its_end_however_often_it_was_refreshed<
         case.clock.advance(20 * DAY);
         session = case.refresh(&case.token(&session)).await.expect("it lives for 90 days");
     }
-    assert_eq!(case.pair(&session).refresh_ttl, 10 * DAY, "the end is near");
+    assert_eq!(case.pair(&session).refresh_expires_in, 10 * DAY, "the end is near");
     case.clock.advance(before(10 * DAY, SECOND));
-    assert_eq!(case.pair(&session).access_ttl, SECOND, "no access token outlives its session");
+    assert_eq!(
+        case.pair(&session).access_expires_in,
+        SECOND,
+        "no access token outlives its session"
+    );
     case.clock.advance(SECOND);
     assert_eq!(case.refresh(&case.token(&session)).await, Err(EndReason::ExpiredAbsolute));
 }

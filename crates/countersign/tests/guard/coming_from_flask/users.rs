@@ -57,7 +57,7 @@ impl Check for Users {
             tokio::task::yield_now().await;
             match verified.claims.subject() {
                 Some("alice") => Ok(Checked::new(verified).attach(User { name: "Alice Liddell" })),
-                other => Err(Denial::NoUser { identity: other.unwrap_or_default().to_owned() }),
+                other => Err(Denial::NoUser { subject: other.unwrap_or_default().to_owned() }),
             }
         }))
     }
@@ -76,5 +76,5 @@ async fn the_users_row_comes_along_and_who_has_none_is_refused() {
     assert_eq!(bear(&router, "GET /me", &token()).await.text, "Alice Liddell");
     let answer = bear(&router, "GET /me", &token_with(&json!({ "sub": "bob" }))).await;
     assert_eq!(answer.text, "{\"msg\":\"Error loading the user bob\"}\n");
-    assert_eq!(answer.denial, Some(Denial::NoUser { identity: "bob".into() }));
+    assert_eq!(answer.denial, Some(Denial::NoUser { subject: "bob".into() }));
 }
