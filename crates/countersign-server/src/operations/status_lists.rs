@@ -193,20 +193,9 @@ impl App {
     async fn make_status_list(&self, list: i64, now: Time) -> Result<String> {
         let first = list * SIZE;
         let ended = ended_status::between(&self.db, first, first + SIZE).await?;
-<<<<<<< HEAD
         let encoded = tokio::task::spawn_blocking(move || encode(first, &ended)).await;
         let status_list =
             encoded.map_err(|_| Error::Internal("a status list could not be encoded"))??;
-=======
-        let entries = usize::try_from(SIZE).unwrap_or(usize::MAX);
-        let mut statuses = StatusList::new(1, entries).ok_or(Error::Internal("one bit is fine"))?;
-        for index in ended {
-            let within = usize::try_from(index - first).unwrap_or(usize::MAX);
-            if !statuses.set(within, ENDED) {
-                return Err(Error::Internal("an index lies within its list"));
-            }
-        }
->>>>>>> issuing
         let claims = ListClaims {
             sub: &self.list_uri(list),
             iat: now.seconds(),
@@ -223,7 +212,10 @@ fn encode(first: i64, ended: &[i64]) -> Result<Encoded> {
     let entries = usize::try_from(SIZE).unwrap_or(usize::MAX);
     let mut statuses = StatusList::new(1, entries).ok_or(Error::Internal("one bit is fine"))?;
     for index in ended {
-        statuses.set(usize::try_from(index - first).unwrap_or(usize::MAX), ENDED);
+        let within = usize::try_from(index - first).unwrap_or(usize::MAX);
+        if !statuses.set(within, ENDED) {
+            return Err(Error::Internal("an index lies within its list"));
+        }
     }
     Ok(Encoded { bits: statuses.bits(), lst: statuses.encode() })
 }
