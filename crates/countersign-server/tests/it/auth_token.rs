@@ -263,6 +263,7 @@ on_each_database! {
     }
 
     async fn no_token_is_401_for_status_and_403_for_logout(flask: Flask) {
+        let two_spaces = format!("Bearer  {}", flask.joe().await);
         for (method, path, status) in
             [(Method::GET, "/auth/status", 401), (Method::POST, "/auth/logout", 403)]
         {
@@ -273,6 +274,8 @@ on_each_database! {
                 let answer = flask.with_header(method.clone(), path, header).await;
                 assert_fails(&answer, status, NO_TOKEN);
             }
+            let answer = flask.with_header(method, path, &two_spaces).await;
+            assert_fails(&answer, status, NO_TOKEN);
         }
     }
 

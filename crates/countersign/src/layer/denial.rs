@@ -21,7 +21,7 @@ pub enum Denial {
         name: Arc<str>,
         /// The scheme that stands before the token there, if any.
         scheme: Option<Arc<str>>,
-        /// Whether nothing at all follows the scheme and its space.
+        /// Whether nothing at all, or another space, follows the scheme and its space.
         empty: bool,
         /// Whether the scheme ends with something else than a space, such as a tab or a colon.
         no_space: bool,

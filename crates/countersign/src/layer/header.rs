@@ -104,7 +104,7 @@ impl Header {
     /// What is there and is no token is refused, not passed over: the client meant one.
     fn token<'a>(&self, token: &'a [u8]) -> Place<'a> {
         let text = std::str::from_utf8(token).ok().filter(|token| is_plain(token));
-        text.map(Ok).ok_or_else(|| self.malformed(token.trim_ascii().is_empty()))
+        text.map(Ok).ok_or_else(|| self.malformed(token.first().is_none_or(|byte| *byte == b' ')))
     }
 
     fn malformed(&self, empty: bool) -> Denial {
