@@ -17,6 +17,7 @@ use countersign::{
 use serde_json::json;
 
 use crate::broken::{Broken, Fault};
+use crate::failing::Failing;
 use crate::sqlite::SqliteStore;
 
 const NOW: i64 = 1_800_000_000;
@@ -173,10 +174,11 @@ async fn a_claim_set_without_a_session_logs_nobody_out() {
 #[tokio::test]
 async fn a_logout_whose_client_goes_away_holds_here() {
     let set = Arc::new(RevocationSet::new());
-    let store = SqliteStore::open(":memory:").unwrap();
-    let sessions = builder(store).revocation_set(Arc::clone(&set)).build().unwrap();
+    let store = Arc::new(Failing::default());
+    let sessions = builder(Arc::clone(&store)).revocation_set(Arc::clone(&set)).build().unwrap();
     let session = begin(&sessions).await;
     let claims = verified(&sessions.pair(&session).unwrap().access_token);
+    store.hang("end");
     {
         let mut log_out = pin!(sessions.log_out(&claims, LogoutScope::This));
         let mut context = Context::from_waker(Waker::noop());
