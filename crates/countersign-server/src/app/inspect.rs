@@ -3,12 +3,11 @@
 use secrecy::{ExposeSecret, SecretString};
 
 use super::StartError;
-use super::start::check_master;
+use super::start::{check_master, known_check};
 use crate::config::Config;
 use crate::db::{Db, DbOptions, Schema};
 use crate::entropy::Entropy;
 use crate::secrets::MasterSecret;
-use crate::tables::setting;
 
 /// What is there.
 pub struct Inspected {
@@ -32,13 +31,7 @@ pub async fn inspect(
     options.read_only = true;
     let db = Db::connect(options).await?;
     let schema = db.schema().await?;
-    let check = match schema.version {
-        0 => None,
-        _ if setting::find(&db, setting::MOVE).await?.is_some() => {
-            return Err(StartError::UnfinishedMove);
-        }
-        _ => setting::find(&db, setting::MASTER_CHECK).await?,
-    };
+    let check = known_check(&db, &schema).await?;
     let (master, _) = MasterSecret::load_or_create(config, master_secret, false, &Entropy::System)?;
     let previous = MasterSecret::load_previous(config)?;
     check_master(check.as_deref(), &master, previous.as_ref())?;

@@ -9,7 +9,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{Db, DbError, DbOptions};
+use crate::db::{Db, DbError, DbOptions, Schema};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::identifier::Shapes;
@@ -104,13 +104,7 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
     let mut options = DbOptions::new(config.database_url().expose_secret());
     options.max_connections = config.database.max_connections;
     let db = Db::connect(options).await?;
-    let check = match db.schema().await?.version {
-        0 => None,
-        _ if setting::find(&db, setting::MOVE).await?.is_some() => {
-            return Err(StartError::UnfinishedMove);
-        }
-        _ => setting::find(&db, setting::MASTER_CHECK).await?,
-    };
+    let check = known_check(&db, &db.schema().await?).await?;
     let may_create = config.database_is_in_data_dir() && check.is_none();
     let (master, source) =
         MasterSecret::load_or_create(config, setup.master_secret.as_ref(), may_create, entropy)?;
@@ -126,6 +120,17 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
         notices.created = Some(path);
     }
     Ok(Opened { db, master: Arc::new(master), previous: previous.map(Arc::new), notices })
+}
+
+/// Which master secret the database was set up with, if it was.
+pub(super) async fn known_check(db: &Db, schema: &Schema) -> Result<Option<String>, StartError> {
+    if schema.version == 0 {
+        return Ok(None);
+    }
+    if setting::find(db, setting::MOVE).await?.is_some() {
+        return Err(StartError::UnfinishedMove);
+    }
+    Ok(setting::find(db, setting::MASTER_CHECK).await?)
 }
 
 /// A node with another master secret would neither open the keys nor know anybody's refresh token.

@@ -2,7 +2,7 @@
 #![expect(clippy::ref_option, reason = "serde hands fields over by reference")]
 
 use secrecy::SecretString;
-use serde::Serializer;
+use serde::{Deserialize as _, Deserializer, Serializer};
 
 /// Shows that a secret is set, never the secret.
 pub(super) fn redacted<S: Serializer>(
@@ -10,6 +10,12 @@ pub(super) fn redacted<S: Serializer>(
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(if secret.is_some() { super::signing_secret::REDACTED } else { "" })
+}
+
+/// Text, unless it is empty.
+fn text_if_any<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    Ok((!text.is_empty()).then_some(text))
 }
 
 /// Durations as `"15m"` or `"30d"`.
@@ -76,7 +82,7 @@ pub(super) mod duration_or_none {
     use std::time::Duration;
 
     use serde::de::{IntoDeserializer as _, value::StringDeserializer};
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserializer, Serializer};
 
     pub(in super::super) fn serialize<S: Serializer>(
         duration: &Option<Duration>,
@@ -91,12 +97,12 @@ pub(super) mod duration_or_none {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<Duration>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let text: StringDeserializer<D::Error> = text.into_deserializer();
-        super::duration::deserialize(text).map(Some)
+        let text = super::text_if_any(deserializer)?;
+        let parse = |text: String| {
+            let text: StringDeserializer<D::Error> = text.into_deserializer();
+            super::duration::deserialize(text)
+        };
+        text.map(parse).transpose()
     }
 }
 
@@ -104,7 +110,7 @@ pub(super) mod duration_or_none {
 pub(super) mod optional {
     use std::ffi::OsStr;
 
-    use serde::{Deserialize, Deserializer, Serializer};
+    use serde::{Deserializer, Serializer};
 
     pub(in super::super) fn serialize<S: Serializer, T: AsRef<OsStr>>(
         value: &Option<T>,
@@ -117,8 +123,7 @@ pub(super) mod optional {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>, T: From<String>>(
         deserializer: D,
     ) -> Result<Option<T>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Ok((!text.is_empty()).then(|| text.into()))
+        Ok(super::text_if_any(deserializer)?.map(T::from))
     }
 }
 
@@ -126,7 +131,7 @@ pub(super) mod optional {
 pub(super) mod address {
     use std::net::SocketAddr;
 
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+    use serde::{Deserializer, Serializer, de::Error};
 
     pub(in super::super) fn serialize<S: Serializer>(
         address: &Option<SocketAddr>,
@@ -141,14 +146,12 @@ pub(super) mod address {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Option<SocketAddr>, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let address = text.parse().map_err(|_| {
-            D::Error::custom("not an address with a port; write it like \"127.0.0.1:9090\"")
-        })?;
-        Ok(Some(address))
+        let parse = |text: String| {
+            text.parse().map_err(|_| {
+                D::Error::custom("not an address with a port; write it like \"127.0.0.1:9090\"")
+            })
+        };
+        super::text_if_any(deserializer)?.map(parse).transpose()
     }
 }
 

@@ -14,19 +14,19 @@ use crate::db::WriteCount;
 /// What was read.
 #[derive(Debug)]
 pub(super) struct Readings {
-    gauges: Vec<Reading<f64>>,
-    counters: Vec<Reading<f64>>,
+    gauges: Vec<Reading>,
+    counters: Vec<Reading>,
     writes: Vec<WriteCount>,
 }
 
 #[derive(Debug)]
-struct Reading<T> {
+struct Reading {
     name: &'static str,
     help: &'static str,
-    value: T,
+    value: f64,
 }
 
-fn reading(name: &'static str, help: &'static str, value: f64) -> Reading<f64> {
+fn reading(name: &'static str, help: &'static str, value: f64) -> Reading {
     Reading { name, help, value }
 }
 
