@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -11,6 +10,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use parking_lot::RwLock;
 use secrecy::SecretString;
 
+use crate::behind::Behind;
 use crate::db::{Db, DbError};
 use crate::entropy::Entropy;
 use crate::tables::api_key::{self, ApiKeyRow};
@@ -41,56 +41,37 @@ pub struct ApiKeys(Arc<Inner>);
 
 struct Inner {
     db: Db,
-    loaded: RwLock<Loaded>,
-    /// How often the table changed, as far as this node has heard.
-    heard: AtomicU64,
-    loading: tokio::sync::Mutex<()>,
-}
-
-struct Loaded {
-    /// What was heard before the table was read.
-    heard: u64,
-    by_digest: HashMap<String, Arc<ApiKeyRow>>,
+    by_digest: RwLock<HashMap<String, Arc<ApiKeyRow>>>,
+    behind: Behind,
 }
 
 impl ApiKeys {
     /// Loads the keys.
     pub async fn load(db: Db) -> Result<Self, DbError> {
-        let loaded = RwLock::new(Loaded { heard: 0, by_digest: HashMap::new() });
-        let (heard, loading) = (AtomicU64::new(1), tokio::sync::Mutex::default());
-        let this = Self(Arc::new(Inner { db, loaded, heard, loading }));
+        let (by_digest, behind) = (RwLock::default(), Behind::default());
+        let this = Self(Arc::new(Inner { db, by_digest, behind }));
         this.settle().await?;
         Ok(this)
     }
 
     /// Says that the table changed.
     pub fn mark_changed(&self) {
-        self.0.heard.fetch_add(1, Ordering::AcqRel);
+        self.0.behind.mark_changed();
     }
 
     /// Loads the table again if it changed since it was read last; whoever asks meanwhile waits.
     pub async fn settle(&self) -> Result<(), DbError> {
-        if self.is_settled() {
-            return Ok(());
-        }
-        let _one_at_a_time = self.0.loading.lock().await;
-        if self.is_settled() {
-            return Ok(());
-        }
-        let heard = self.0.heard.load(Ordering::Acquire);
+        let Some(turn) = self.0.behind.turn().await else { return Ok(()) };
         let rows = api_key::not_revoked(&self.0.db).await?;
         let by_digest = rows.into_iter().map(|row| (row.digest.clone(), Arc::new(row))).collect();
-        *self.0.loaded.write() = Loaded { heard, by_digest };
+        *self.0.by_digest.write() = by_digest;
+        turn.done();
         Ok(())
-    }
-
-    fn is_settled(&self) -> bool {
-        self.0.loaded.read().heard == self.0.heard.load(Ordering::Acquire)
     }
 
     /// The row of this key, expired or not.
     pub fn find(&self, key: &str) -> Option<Arc<ApiKeyRow>> {
-        self.0.loaded.read().by_digest.get(&digest_of(key)).cloned()
+        self.0.by_digest.read().get(&digest_of(key)).cloned()
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,6 +10,7 @@ use parking_lot::RwLock;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
+use crate::behind::Behind;
 use crate::clock::Time;
 use crate::db::Db;
 use crate::entropy::Entropy;
@@ -27,15 +27,11 @@ struct Inner {
     sealing: Sealing,
     loaded: RwLock<Arc<Loaded>>,
     ring: KeyRing,
-    /// How often the table changed, as far as this node has heard.
-    heard: AtomicU64,
-    loading: tokio::sync::Mutex<()>,
+    behind: Behind,
 }
 
 #[derive(Default)]
 struct Loaded {
-    /// What was heard before the table was read.
-    heard: u64,
     rows: Vec<SigningKeyRow>,
     opened: HashMap<String, Opened>,
 }
@@ -138,8 +134,7 @@ impl Keys {
             sealing,
             loaded: RwLock::default(),
             ring: KeyRing::new(Vec::new()),
-            heard: AtomicU64::new(1),
-            loading: tokio::sync::Mutex::default(),
+            behind: Behind::default(),
         }));
         this.settle(now).await?;
         Ok(this)
@@ -152,35 +147,28 @@ impl Keys {
 
     /// Says that the table changed.
     pub fn mark_changed(&self) {
-        self.0.heard.fetch_add(1, Ordering::AcqRel);
+        self.0.behind.mark_changed();
     }
 
     /// Loads the table again if it changed since it was read last, and lets keys in and out whose
     /// time has come; whoever asks meanwhile waits.
     pub async fn settle(&self, now: Time) -> Result<()> {
-        if !self.is_settled() {
-            let _one_at_a_time = self.0.loading.lock().await;
-            if !self.is_settled() {
-                self.reload(now).await?;
-            }
+        if let Some(turn) = self.0.behind.turn().await {
+            self.reload(now).await?;
+            turn.done();
         }
         self.publish(now);
         Ok(())
     }
 
-    fn is_settled(&self) -> bool {
-        self.0.loaded.read().heard == self.0.heard.load(Ordering::Acquire)
-    }
-
     async fn reload(&self, now: Time) -> Result<()> {
-        let heard = self.0.heard.load(Ordering::Acquire);
         let rows = signing_key::list(&self.0.db).await?;
         let mut opened = HashMap::new();
         for row in rows.iter().filter(|row| row.is_published(now)) {
             let key = self.0.sealing.open_key(row)?;
             opened.insert(row.kid.clone(), Opened { issuer: Issuer::new(key.clone()), key });
         }
-        *self.0.loaded.write() = Arc::new(Loaded { heard, rows, opened });
+        *self.0.loaded.write() = Arc::new(Loaded { rows, opened });
         Ok(())
     }
 

@@ -6,6 +6,7 @@ pub mod access;
 pub mod api_keys;
 pub mod app;
 pub mod audit;
+pub mod behind;
 pub mod cli;
 pub mod clock;
 pub mod config;
