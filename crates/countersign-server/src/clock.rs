@@ -1,7 +1,9 @@
 //! The time. Only the library's clock reads it.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Serialize, Serializer};
 
 /// A moment, as Unix time in milliseconds. What tables keep and what every operation is given.
@@ -52,6 +54,21 @@ impl Time {
         } else {
             jiff::Timestamp::MAX
         })
+    }
+}
+
+/// As RFC 3339, in UTC.
+impl JsonSchema for Time {
+    fn schema_name() -> Cow<'static, str> {
+        "Time".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "date-time" })
     }
 }
 

@@ -12,6 +12,7 @@ mod key;
 mod logging;
 mod migrate;
 mod moving;
+mod openapi;
 mod output;
 mod prompt;
 mod serve;
@@ -117,6 +118,9 @@ enum Command {
     Config(configuration::Configuration),
     /// Look for what is wrong, and say what to do.
     Doctor(doctor::Doctor),
+    /// Write the document of the API, as this configuration serves it.
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApi),
     /// Write the completions of a shell.
     Completions(completions::Completions),
 }
@@ -137,6 +141,7 @@ impl Command {
             Self::Token(token) => token.run(settings).await,
             Self::Config(configuration) => configuration.run(settings),
             Self::Doctor(doctor) => doctor.run(settings).await,
+            Self::OpenApi(openapi) => openapi.run(settings),
             Self::Completions(completions) => completions.run(),
         }
     }

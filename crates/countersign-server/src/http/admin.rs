@@ -2,11 +2,12 @@
 
 use axum::extract::FromRequestParts;
 use countersign::EndReason;
-use http::StatusCode;
 use http::request::Parts;
 
 use super::caller::caller;
+use super::code;
 use super::identity::{Identity, or_deleted};
+use super::openapi::{Input, Operation};
 use super::problem::Problem;
 use crate::app::App;
 use crate::error::Refusal;
@@ -42,8 +43,14 @@ impl FromRequestParts<App> for Admin {
         if !user.is_admin() {
             app.count_refusal(&caller, ("admin_refused", "not_admin"), &user.id).await?;
             let detail = "This is for users with the role `admin`.";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "role_missing", detail));
+            return Err(Problem::new(code::ROLE_MISSING, detail));
         }
         Ok(Self { caller: Caller { actor: Some(user.id), ..caller } })
+    }
+}
+
+impl Input for Admin {
+    fn describe(operation: Operation) -> Operation {
+        Identity::describe(operation).refuses([code::ROLE_MISSING])
     }
 }

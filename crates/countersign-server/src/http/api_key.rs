@@ -8,10 +8,12 @@ use axum::extract::{FromRef, FromRequestParts};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use countersign::layer::{Ambiguity, Denial};
+use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
-use http::{HeaderMap, StatusCode};
 
+use super::code::{self, Code};
+use super::openapi::{Callers, Input, Operation};
 use super::problem::Problem;
 use crate::app::App;
 use crate::error::Refusal;
@@ -67,12 +69,23 @@ where
         let app = App::from_ref(state);
         let Some(Presented { scheme, key }) = Presented::of(&parts.headers)? else {
             let detail = "Send an API key: Authorization: Bearer …";
-            return Err(Scheme::Bearer.unauthorized(("api_key_missing", detail), None));
+            return Err(Scheme::Bearer.unauthorized((code::API_KEY_MISSING, detail), None));
         };
         match app.check_api_key(&key, R::RIGHT, app.clock.now()).await {
             Ok(key) => Ok(Self { key, right: PhantomData }),
             Err(refusal) => Err(scheme.refused(refusal)),
         }
+    }
+}
+
+impl<R: Grant> Input for ApiKey<R> {
+    fn describe(operation: Operation) -> Operation {
+        operation.for_callers(Callers::ApiKey(R::RIGHT.as_str())).refuses([
+            code::INVALID_REQUEST,
+            code::API_KEY_MISSING,
+            code::INVALID_API_KEY,
+            code::RIGHT_MISSING,
+        ])
     }
 }
 
@@ -119,12 +132,12 @@ impl Scheme {
     fn refused(self, refusal: KeyRefusal) -> Problem {
         match refusal {
             KeyRefusal::Unknown => {
-                let told = ("invalid_api_key", "The API key is not good.");
+                let told = (code::INVALID_API_KEY, "The API key is not good.");
                 self.unauthorized(told, Some("invalid_token"))
             }
             KeyRefusal::Lacks(right) => {
                 let detail = format!("The API key does not have the right {right}.");
-                let problem = Problem::new(StatusCode::FORBIDDEN, "right_missing", detail);
+                let problem = Problem::new(code::RIGHT_MISSING, detail);
                 problem.challenge(Some("insufficient_scope"))
             }
             KeyRefusal::OutOfTouch => Refusal::OutOfTouch.into(),
@@ -134,10 +147,10 @@ impl Scheme {
     /// The challenge is of the scheme that the client tried (RFC 6749, section 5.2).
     fn unauthorized(
         self,
-        (code, detail): (&'static str, &'static str),
+        (code, detail): (Code, &'static str),
         error: Option<&'static str>,
     ) -> Problem {
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, code, detail);
+        let problem = Problem::new(code, detail);
         match self {
             Self::Bearer => problem.challenge(error),
             Self::Basic => problem.challenge_basic(),

@@ -7,6 +7,7 @@ use http::header::USER_AGENT;
 use http::request::Parts;
 
 use super::address::ClientAddress;
+use super::openapi::Input;
 use crate::app::App;
 use crate::operations::{AGENT_LENGTH, Caller};
 
@@ -20,6 +21,8 @@ where
         Ok(caller(parts, &App::from_ref(state)))
     }
 }
+
+impl Input for Caller {}
 
 /// The caller of a request; the clock is read here and nowhere further down.
 pub fn caller(parts: &Parts, app: &App) -> Caller {

@@ -6,6 +6,8 @@ use countersign::EndReason;
 use countersign::layer::Access;
 use http::request::Parts;
 
+use super::code;
+use super::openapi::{Callers, Input, Operation};
 use super::problem::Problem;
 use crate::error::{Error, Refusal};
 
@@ -34,6 +36,16 @@ impl<S: Send + Sync> FromRequestParts<S> for Identity {
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let access = Access::from_request_parts(parts, state).await;
         Ok(Self { access: access.map_err(|rejection| rejection.denial().clone())? })
+    }
+}
+
+impl Input for Identity {
+    fn describe(operation: Operation) -> Operation {
+        operation.for_callers(Callers::AccessToken).refuses([
+            code::INVALID_REQUEST,
+            code::TOKEN_MISSING,
+            code::INVALID_TOKEN,
+        ])
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt::{self, Write};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
@@ -14,6 +14,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use super::address::ClientAddress;
+use super::code;
 use super::problem::Problem;
 use super::server::Peer;
 use crate::clock::Clock;
@@ -120,15 +121,11 @@ async fn attend(
 }
 
 async fn not_found() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "not_found", "There is nothing at this address.")
+    Problem::new(code::NOT_FOUND, "There is nothing at this address.")
 }
 
 async fn method_not_allowed() -> Problem {
-    Problem::new(
-        StatusCode::METHOD_NOT_ALLOWED,
-        "method_not_allowed",
-        "This resource does not have this method.",
-    )
+    Problem::new(code::METHOD_NOT_ALLOWED, "This resource does not have this method.")
 }
 
 // The cause may hold anything that the code had at hand, so only the place is known: the panic

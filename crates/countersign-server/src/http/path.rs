@@ -4,8 +4,11 @@ use std::convert::Infallible;
 
 use axum::extract::{FromRequestParts, Path};
 use http::request::Parts;
+use serde_json::json;
 use uuid::Uuid;
 
+use super::code;
+use super::openapi::{Input, Operation};
 use crate::error::Error;
 
 /// The id in the path `…/{id}/…`, in the one form that tables have. What is no id names nothing: the
@@ -20,6 +23,13 @@ impl Id {
     /// [`Error::NotFound`] where it cannot be one.
     pub fn of(self, what: &'static str) -> Result<String, Error> {
         self.0.ok_or(Error::NotFound(what))
+    }
+}
+
+impl Input for Id {
+    fn describe(operation: Operation) -> Operation {
+        let id = json!({ "type": "string", "format": "uuid" });
+        operation.path("id", id, "Which one.").refuses([code::NOT_FOUND])
     }
 }
 

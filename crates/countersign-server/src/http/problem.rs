@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
+
+use super::code::{self, Code};
 
 /// The media type of a problem (RFC 9457, section 6.1).
 pub const MEDIA_TYPE: &str = "application/problem+json";
@@ -13,8 +16,7 @@ pub const MEDIA_TYPE: &str = "application/problem+json";
 /// An error as a client sees it: a status, a stable code to program against, and a sentence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
-    status: StatusCode,
-    code: &'static str,
+    code: Code,
     detail: Cow<'static, str>,
     field: Option<Cow<'static, str>>,
     reason: Option<&'static str>,
@@ -32,13 +34,8 @@ enum Challenge {
 
 impl Problem {
     /// A problem with a stable `code` and a sentence for the one who reads it.
-    pub fn new(
-        status: StatusCode,
-        code: &'static str,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Self {
+    pub fn new(code: Code, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
-            status,
             code,
             detail: detail.into(),
             field: None,
@@ -51,8 +48,7 @@ impl Problem {
     /// What is said of an error whose cause is nobody's business.
     pub fn internal() -> Self {
         Self::new(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "internal",
+            code::INTERNAL,
             "The server failed to answer. The failure was written to its log.",
         )
     }
@@ -95,20 +91,20 @@ impl Problem {
 
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.code.status()
     }
 
     /// The stable code.
     pub fn code(&self) -> &'static str {
-        self.code
+        self.code.as_str()
     }
 
     fn document(&self) -> Value {
         let mut document = json!({
             "type": "about:blank",
-            "title": self.status.canonical_reason().unwrap_or("Error"),
-            "status": self.status.as_u16(),
-            "code": self.code,
+            "title": self.status().canonical_reason().unwrap_or("Error"),
+            "status": self.status().as_u16(),
+            "code": self.code(),
             "detail": self.detail,
         });
         if let Some(field) = &self.field {
@@ -123,7 +119,7 @@ impl Problem {
     /// The answer, whatever carries its body.
     pub(crate) fn into_http<B: From<String>>(self) -> Response<B> {
         let mut response = Response::new(B::from(self.document().to_string()));
-        *response.status_mut() = self.status;
+        *response.status_mut() = self.status();
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -148,6 +144,29 @@ impl Challenge {
     }
 }
 
+impl JsonSchema for Problem {
+    fn schema_name() -> Cow<'static, str> {
+        "Problem".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "description": "What went wrong (RFC 9457).",
+            "required": ["type", "title", "status", "code", "detail"],
+            "properties": {
+                "type": { "const": "about:blank" },
+                "title": { "type": "string", "description": "The status in words." },
+                "status": { "type": "integer", "description": "The status." },
+                "code": { "type": "string", "description": "For programs; it does not change." },
+                "detail": { "type": "string", "description": "For people; it may change." },
+                "field": { "type": "string", "description": "Which member or parameter is wrong." },
+                "reason": { "type": "string", "description": "Which of several causes it was, in a word." },
+            },
+        })
+    }
+}
+
 impl IntoResponse for Problem {
     fn into_response(self) -> axum::response::Response {
         self.into_http()
@@ -160,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_problem_carries_what_it_was_given_and_nothing_else() {
-        let problem = Problem::new(StatusCode::BAD_REQUEST, "invalid_body", "Not so.");
+        let problem = Problem::new(code::INVALID_BODY, "Not so.");
         let plain: Response<String> = problem.clone().into_http();
         assert_eq!(
             serde_json::from_str::<Value>(plain.body()).expect("JSON"),
@@ -186,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_request_without_a_token_is_challenged_without_an_error() {
-        let problem = Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "No token.");
+        let problem = Problem::new(code::TOKEN_MISSING, "No token.");
         let response: Response<String> = problem.challenge(None).into_http();
         assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Bearer");
     }

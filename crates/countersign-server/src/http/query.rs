@@ -6,11 +6,12 @@ use std::collections::BTreeMap;
 use axum::extract::FromRequestParts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::StatusCode;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
+use super::code;
+use super::openapi::{Input, Operation};
 use super::problem::Problem;
 use crate::error::Error;
 use crate::operations::page::{Page, foreign_cursor};
@@ -41,6 +42,18 @@ impl<S: Sync> FromRequestParts<S> for NoQuery {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         Query::from_request_parts(parts, state).await?.end().map(|()| Self)
+    }
+}
+
+impl Input for Query {
+    fn describe(operation: Operation) -> Operation {
+        NoQuery::describe(operation).refuses([code::INVALID_FIELD])
+    }
+}
+
+impl Input for NoQuery {
+    fn describe(operation: Operation) -> Operation {
+        operation.refuses([code::INVALID_QUERY, code::UNKNOWN_PARAMETER])
     }
 }
 
@@ -88,7 +101,7 @@ impl Query {
             None => Ok(()),
             Some(name) => {
                 let detail = "There is no such parameter here.";
-                Err(Problem::new(StatusCode::BAD_REQUEST, "unknown_parameter", detail).field(name))
+                Err(Problem::new(code::UNKNOWN_PARAMETER, detail).field(name))
             }
         }
     }
@@ -137,7 +150,7 @@ fn decode(half: &str) -> Result<String, Problem> {
 }
 
 fn unreadable(detail: &'static str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, "invalid_query", detail)
+    Problem::new(code::INVALID_QUERY, detail)
 }
 
 #[cfg(test)]

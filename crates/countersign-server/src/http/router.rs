@@ -1,7 +1,8 @@
 //! Every URL on one page.
 
 use axum::Router;
-use axum::routing::{MethodRouter, delete, get, patch, post};
+use axum::handler::Handler;
+use axum::routing::{MethodFilter, MethodRouter, get, on};
 use countersign::layer::{ConfigError, GuardBuilder};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method};
@@ -13,10 +14,12 @@ use super::layers::{Surroundings, layers, surround, with_fallbacks};
 use super::native::admin::{
     self, api_key, api_keys, events, invitation, invitations, keys, session, unlock, user, users,
 };
+use super::native::description::{self, Description};
 use super::native::{
-    forward_auth, health, introspect, jwks, login, logout, me, metadata, metrics, password,
+    docs, forward_auth, health, introspect, jwks, login, logout, me, metadata, metrics, password,
     refresh, register, replace_password, revocations, revoke, sessions, status_list,
 };
+use super::openapi::{Described, Document, Inputs, Operation};
 use super::tokens::Tokens;
 use crate::app::App;
 use crate::config::{Config, Origins};
@@ -31,6 +34,8 @@ pub struct Route<S> {
     pub handler: MethodRouter<S>,
     /// Whom it answers.
     pub admission: Admission,
+    /// What it does, in the words of the API's document; the dialects have documents of their own.
+    pub operation: Option<Operation>,
 }
 
 /// Whom a route answers.
@@ -46,7 +51,19 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     /// A route for those who have a good token.
     pub fn new(method: Method, path: impl Into<String>, handler: MethodRouter<S>) -> Self {
         let admission = Admission::Guarded(|guard| guard);
-        Self { method, path: path.into(), handler, admission }
+        Self { method, path: path.into(), handler, admission, operation: None }
+    }
+
+    /// A route of the native API, for those who have a good token: what `about` says of it stands in
+    /// the API's document, with what the handler's signature tells.
+    fn of<H, T>(method: Method, path: &str, handler: H, about: fn() -> Operation) -> Self
+    where
+        H: Handler<T, S>,
+        T: Inputs + 'static,
+    {
+        let filter = MethodFilter::try_from(method.clone()).expect("axum knows the method");
+        let operation = Some(T::describe(about()));
+        Self { operation, ..Self::new(method, path, on(filter, handler)) }
     }
 
     /// The route for everybody.
@@ -62,8 +79,9 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     }
 
     fn with_state(self, state: &S) -> Route<()> {
-        let Self { method, path, handler, admission } = self;
-        Route { method, path, handler: handler.with_state(state.clone()), admission }
+        let Self { method, path, handler, admission, operation } = self;
+        let handler = handler.with_state(state.clone());
+        Route { method, path, handler, admission, operation }
     }
 
     /// What answers, behind the guard. It stands inside of the routing: what is nowhere is 404, and
@@ -80,29 +98,37 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
 pub fn native() -> Vec<Route<App>> {
     use Method as M;
     vec![
-        Route::new(M::POST, "/v1/register", post(register::post)).public(),
-        Route::new(M::POST, "/v1/login", post(login::post)).public(),
-        Route::new(M::POST, "/v1/refresh", post(refresh::post)).public(),
+        Route::of(M::POST, "/v1/register", register::post, register::about_post).public(),
+        Route::of(M::POST, "/v1/login", login::post, login::about_post).public(),
+        Route::of(M::POST, "/v1/refresh", refresh::post, refresh::about_post).public(),
         // It also takes tokens that are no longer good.
-        Route::new(M::POST, "/v1/logout", post(logout::post)).public(),
-        Route::new(M::GET, "/v1/me", get(me::get)),
-        Route::new(M::PATCH, "/v1/me", patch(me::patch)),
-        Route::new(M::DELETE, "/v1/me", delete(me::delete)),
-        Route::new(M::POST, "/v1/me/password", post(password::post)),
-        Route::new(M::GET, "/v1/sessions", get(sessions::get)),
-        Route::new(M::DELETE, "/v1/sessions/{id}", delete(sessions::delete)),
+        Route::of(M::POST, "/v1/logout", logout::post, logout::about_post).public(),
+        Route::of(M::GET, "/v1/me", me::get, me::about_get),
+        Route::of(M::PATCH, "/v1/me", me::patch, me::about_patch),
+        Route::of(M::DELETE, "/v1/me", me::delete, me::about_delete),
+        Route::of(M::POST, "/v1/me/password", password::post, password::about_post),
+        Route::of(M::GET, "/v1/sessions", sessions::get, sessions::about_get),
+        Route::of(M::DELETE, "/v1/sessions/{id}", sessions::delete, sessions::about_delete),
         // Who asks shows an API key.
-        Route::new(M::GET, "/v1/revocations", get(revocations::get)).public(),
-        Route::new(M::POST, "/v1/password", post(replace_password::post)).public(),
-        Route::new(M::GET, "/.well-known/jwks.json", get(jwks::get)).public(),
-        Route::new(M::GET, "/.well-known/oauth-authorization-server", get(metadata::get)).public(),
-        Route::new(M::GET, "/v1/status-lists/{list}", get(status_list::get)).public(),
+        Route::of(M::GET, "/v1/revocations", revocations::get, revocations::about_get).public(),
+        Route::of(M::POST, "/v1/password", replace_password::post, replace_password::about_post)
+            .public(),
+        Route::of(M::GET, "/.well-known/jwks.json", jwks::get, jwks::about_get).public(),
+        Route::of(
+            M::GET,
+            "/.well-known/oauth-authorization-server",
+            metadata::get,
+            metadata::about_get,
+        )
+        .public(),
+        Route::of(M::GET, "/v1/status-lists/{list}", status_list::get, status_list::about_get)
+            .public(),
         // It answers for requests that are not its own.
-        Route::new(M::GET, "/forward-auth", get(forward_auth::get)).public(),
-        Route::new(M::GET, "/healthz", get(health::live)).public(),
-        Route::new(M::GET, "/readyz", get(health::ready)).public(),
+        Route::of(M::GET, "/forward-auth", forward_auth::get, forward_auth::about_get).public(),
+        Route::of(M::GET, "/healthz", health::live, health::about_live).public(),
+        Route::of(M::GET, "/readyz", health::ready, health::about_ready).public(),
         // Who asks shows an API key.
-        Route::new(M::GET, "/metrics", get(metrics::get_with_key)).public(),
+        Route::of(M::GET, "/metrics", metrics::get_with_key, metrics::about_get).public(),
     ]
 }
 
@@ -110,33 +136,69 @@ pub fn native() -> Vec<Route<App>> {
 pub fn administration() -> Vec<Route<App>> {
     use Method as M;
     vec![
-        Route::new(M::GET, "/v1/admin/users", get(users::get)),
-        Route::new(M::POST, "/v1/admin/users", post(users::post)),
-        Route::new(M::GET, "/v1/admin/users/{id}", get(user::get)),
-        Route::new(M::PATCH, "/v1/admin/users/{id}", patch(user::patch)),
-        Route::new(M::DELETE, "/v1/admin/users/{id}", delete(user::delete)),
-        Route::new(M::POST, "/v1/admin/users/{id}/logout", post(admin::logout::post)),
-        Route::new(M::POST, "/v1/admin/users/{id}/unlock", post(unlock::post)),
-        Route::new(M::GET, "/v1/admin/sessions", get(admin::sessions::get)),
-        Route::new(M::DELETE, "/v1/admin/sessions/{id}", delete(session::delete)),
-        Route::new(M::GET, "/v1/admin/events", get(events::get)),
-        Route::new(M::GET, "/v1/admin/keys", get(keys::get)),
-        Route::new(M::POST, "/v1/admin/keys", post(keys::post)),
-        Route::new(M::GET, "/v1/admin/invitations", get(invitations::get)),
-        Route::new(M::POST, "/v1/admin/invitations", post(invitations::post)),
-        Route::new(M::DELETE, "/v1/admin/invitations/{id}", delete(invitation::delete)),
-        Route::new(M::GET, "/v1/admin/apikeys", get(api_keys::get)),
-        Route::new(M::POST, "/v1/admin/apikeys", post(api_keys::post)),
-        Route::new(M::DELETE, "/v1/admin/apikeys/{id}", delete(api_key::delete)),
+        Route::of(M::GET, "/v1/admin/users", users::get, users::about_get),
+        Route::of(M::POST, "/v1/admin/users", users::post, users::about_post),
+        Route::of(M::GET, "/v1/admin/users/{id}", user::get, user::about_get),
+        Route::of(M::PATCH, "/v1/admin/users/{id}", user::patch, user::about_patch),
+        Route::of(M::DELETE, "/v1/admin/users/{id}", user::delete, user::about_delete),
+        Route::of(
+            M::POST,
+            "/v1/admin/users/{id}/logout",
+            admin::logout::post,
+            admin::logout::about_post,
+        ),
+        Route::of(M::POST, "/v1/admin/users/{id}/unlock", unlock::post, unlock::about_post),
+        Route::of(M::GET, "/v1/admin/sessions", admin::sessions::get, admin::sessions::about_get),
+        Route::of(M::DELETE, "/v1/admin/sessions/{id}", session::delete, session::about_delete),
+        Route::of(M::GET, "/v1/admin/events", events::get, events::about_get),
+        Route::of(M::GET, "/v1/admin/keys", keys::get, keys::about_get),
+        Route::of(M::POST, "/v1/admin/keys", keys::post, keys::about_post),
+        Route::of(M::GET, "/v1/admin/invitations", invitations::get, invitations::about_get),
+        Route::of(M::POST, "/v1/admin/invitations", invitations::post, invitations::about_post),
+        Route::of(
+            M::DELETE,
+            "/v1/admin/invitations/{id}",
+            invitation::delete,
+            invitation::about_delete,
+        ),
+        Route::of(M::GET, "/v1/admin/apikeys", api_keys::get, api_keys::about_get),
+        Route::of(M::POST, "/v1/admin/apikeys", api_keys::post, api_keys::about_post),
+        Route::of(M::DELETE, "/v1/admin/apikeys/{id}", api_key::delete, api_key::about_delete),
     ]
 }
 
 /// What is asked about tokens of every kind. Who asks shows an API key, which is no token of a user's.
 pub fn about_tokens() -> Vec<Route<Tokens>> {
     vec![
-        Route::new(Method::POST, "/v1/introspect", post(introspect::post)).public(),
-        Route::new(Method::POST, "/v1/revoke", post(revoke::post)).public(),
+        Route::of(Method::POST, "/v1/introspect", introspect::post, introspect::about_post)
+            .public(),
+        Route::of(Method::POST, "/v1/revoke", revoke::post, revoke::about_post).public(),
     ]
+}
+
+/// What the API says of itself.
+pub fn about_itself() -> Vec<Route<Description>> {
+    use Method as M;
+    vec![
+        Route::of(M::GET, "/openapi.json", description::get, description::about_get).public(),
+        Route::of(M::GET, "/docs", docs::get, docs::about_get).public(),
+    ]
+}
+
+/// The document of the native API (OpenAPI), as a server with this configuration serves it.
+pub fn document(config: &Config) -> Document {
+    let mut operations = described(native());
+    operations.extend(described(administration()));
+    operations.extend(described(about_tokens()));
+    operations.extend(described(about_itself()));
+    Document::of(config, operations)
+}
+
+fn described<S>(routes: Vec<Route<S>>) -> Vec<Described> {
+    let described = |Route { method, path, operation, .. }: Route<S>| {
+        operation.map(|operation| Described { method, path, operation })
+    };
+    routes.into_iter().filter_map(described).collect()
 }
 
 /// The native API and the configured dialects, with what every route has around it.
@@ -148,7 +210,9 @@ pub fn router(app: &App) -> Result<Router, MountError> {
     let tokens = Tokens::new(app.clone(), dialects.iter().map(|dialect| dialect.state.clone()));
     let about_tokens = about_tokens().into_iter().map(|route| route.with_state(&tokens));
     let native = native().into_iter().chain(administration()).map(|route| route.with_state(app));
-    let native: Vec<Route<()>> = native.chain(about_tokens).collect();
+    let description = Description::of(&document(&app.config))?;
+    let about_itself = about_itself().into_iter().map(|route| route.with_state(&description));
+    let native: Vec<Route<()>> = native.chain(about_tokens).chain(about_itself).collect();
     check_conflicts(&native, &dialects)?;
     app.mirrors.serve(dialects::mirror::served(&dialects));
     let mut routes = Router::new();

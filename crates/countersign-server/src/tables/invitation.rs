@@ -38,8 +38,9 @@ pub struct Invited {
 }
 
 /// Where an invitation is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, schemars::JsonSchema, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "InvitationState")]
 pub enum State {
     /// Somebody may register with it.
     Open,

@@ -399,3 +399,15 @@ fn help_tells_the_exit_codes_and_completions_are_written() {
         assert!(place.run(&["completions", shell], "").stdout.contains("countersign"), "{shell}");
     }
 }
+
+#[test]
+fn openapi_writes_what_a_server_of_this_configuration_serves() {
+    let place = Place::new();
+    let kept = include_str!("../../../../docs/openapi.json");
+    let kept: Value = serde_json::from_str(kept).expect("docs/openapi.json is JSON");
+    assert_eq!(place.json(&["openapi"]), kept);
+    assert!(!place.data_dir().exists(), "nothing is made");
+    let place = place.set("COUNTERSIGN_PUBLIC_URL", "https://id.example.org");
+    let document = place.json(&["openapi"]);
+    assert_eq!(document["servers"][0]["url"], "https://id.example.org");
+}

@@ -12,6 +12,7 @@ mod packages;
 mod server;
 
 mod examples;
+mod schemathesis;
 mod tools;
 
 use std::sync::Arc;

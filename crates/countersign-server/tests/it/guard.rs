@@ -6,7 +6,9 @@ use axum::routing::get;
 use countersign_server::config::DialectConfig;
 use countersign_server::db::Kind;
 use countersign_server::http::identity::Identity;
-use countersign_server::http::router::{Admission, Route, about_tokens, administration, native};
+use countersign_server::http::router::{
+    Admission, Route, about_itself, about_tokens, administration, native,
+};
 use countersign_server::http::{dialects, problem};
 use http::{Method, Request};
 use reqwest::RequestBuilder;
@@ -15,7 +17,7 @@ use tower::ServiceExt as _;
 use crate::server::{Answer, TestApp};
 
 /// The routes that answer everybody. A new one belongs here only if that is meant.
-const PUBLIC: [&str; 19] = [
+const PUBLIC: [&str; 21] = [
     "POST /v1/register",
     "POST /v1/login",
     "POST /v1/refresh",
@@ -25,6 +27,8 @@ const PUBLIC: [&str; 19] = [
     "GET /.well-known/oauth-authorization-server",
     "GET /healthz",
     "GET /readyz",
+    "GET /openapi.json",
+    "GET /docs",
     "POST /auth-token/auth/register",
     "POST /auth-token/auth/login",
     "GET /access-refresh/",
@@ -72,6 +76,7 @@ fn every_route(server: &TestApp) -> Vec<(Method, String, bool)> {
     let mut routes = described(&native());
     routes.extend(described(&administration()));
     routes.extend(described(&about_tokens()));
+    routes.extend(described(&about_itself()));
     for mounted in dialects::mount(&server.app).expect("they can be mounted") {
         routes.extend(described(&mounted.routes));
     }

@@ -40,6 +40,7 @@ mod logout;
 mod main_job;
 mod metrics;
 mod mirror;
+mod openapi;
 mod passport;
 mod password_forms;
 mod passwords;

@@ -2,6 +2,9 @@
 //!
 //! Included after `database.rs`: `#[path = "../support/server.rs"] mod server;`
 
+#[path = "contract.rs"]
+mod contract;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +22,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use self::contract::Answered;
 use crate::database::TestDatabase;
 
 /// 2026-01-02T03:04:05Z, when every test begins.
@@ -48,9 +52,21 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) async fn of(request: RequestBuilder) -> Self {
-        let response = request.send().await.expect("the server answers");
+        let (client, request) = request.build_split();
+        let request = request.expect("a request");
+        let (method, url) = (request.method().clone(), request.url().clone());
+        let response = client.execute(request).await.expect("the server answers");
         let (status, headers) = (response.status(), response.headers().clone());
-        Self { status, headers, text: response.text().await.expect("the answer is whole") }
+        let text = response.text().await.expect("the answer is whole");
+        Answered {
+            method: &method,
+            path: url.path(),
+            status: status.as_u16(),
+            media_type: headers.get("content-type").and_then(|value| value.to_str().ok()),
+            body: &text,
+        }
+        .keeps_the_contract();
+        Self { status, headers, text }
     }
 
     /// The body as JSON; null where there is none.

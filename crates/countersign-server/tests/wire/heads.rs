@@ -233,14 +233,15 @@ async fn w12_lines_that_end_in_lf_alone_have_one_reading() {
 }
 
 #[tokio::test]
-async fn w14_methods_that_no_resource_has_are_refused() {
+async fn w14_methods_that_a_resource_does_not_have_are_refused() {
     let server = Server::start().await;
     for (method, target, status) in [
-        ("TRACE", "/hello", 501),
+        ("TRACE", "/hello", 405),
         ("CONNECT", "localhost:80", 501),
-        ("FOO", "/hello", 501),
-        ("get", "/hello", 501),
-        ("PROPFIND", "/hello", 501),
+        ("FOO", "/hello", 405),
+        ("get", "/hello", 405),
+        ("QUERY", "/hello", 405),
+        ("PROPFIND", "/hello", 405),
         ("DELETE", "/hello", 405),
         ("POST", "/hello", 405),
     ] {

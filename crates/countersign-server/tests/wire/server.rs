@@ -11,6 +11,7 @@ use axum::routing::{get, post};
 use countersign_server::clock::Clock;
 use countersign_server::entropy::Entropy;
 use countersign_server::http::address::ClientAddress;
+use countersign_server::http::code;
 use countersign_server::http::json::{Json, OptionalJson, read_object};
 use countersign_server::http::layers::{Surroundings, layers};
 use countersign_server::http::problem::Problem;
@@ -148,5 +149,5 @@ async fn object(request: Request) -> Result<String, Problem> {
 }
 
 async fn unread(_: Request) -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "unauthenticated", "Who are you?").challenge(None)
+    Problem::new(code::TOKEN_MISSING, "Who are you?").challenge(None)
 }

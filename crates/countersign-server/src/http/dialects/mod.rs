@@ -25,6 +25,7 @@ use serde::Serialize;
 use self::check::Bearer;
 use self::legacy::{Legacy, LegacyTokens};
 use self::mirror::Mirror;
+use super::native::description::NoPage;
 use super::router::Route;
 use crate::app::App;
 use crate::clock::Time;
@@ -247,6 +248,9 @@ pub enum MountError {
     /// The guard before a route cannot be built.
     #[error("the guard before the routes: {0}")]
     Guard(#[from] ConfigError),
+    /// The API's document cannot be shown.
+    #[error(transparent)]
+    Document(#[from] NoPage),
     /// There is no such dialect.
     #[error("dialects.name: there is no dialect {0:?}")]
     Unknown(String),

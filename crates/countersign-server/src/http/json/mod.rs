@@ -7,10 +7,12 @@ mod object;
 use std::borrow::Cow;
 
 use axum::extract::{FromRequest, Request};
-use axum::http::StatusCode;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::code::{self, Code};
+use super::openapi::{Input, Operation};
 use super::problem::Problem;
 use super::server::{self, BodyFault};
 
@@ -129,8 +131,7 @@ impl From<BodyError> for Problem {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::UnsupportedMediaType => Self::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
+                code::UNSUPPORTED_MEDIA_TYPE,
                 "The body must be application/json in UTF-8, and not compressed.",
             ),
             BodyError::Malformed(malformed) => malformed.into(),
@@ -143,11 +144,10 @@ impl From<BodyError> for Problem {
 impl From<Malformed> for Problem {
     fn from(malformed: Malformed) -> Self {
         let code = match malformed.reason {
-            Reason::UnknownMember => "unknown_field",
-            _ => "invalid_body",
+            Reason::UnknownMember => code::UNKNOWN_FIELD,
+            _ => code::INVALID_BODY,
         };
-        let problem = Self::new(StatusCode::BAD_REQUEST, code, malformed.detail)
-            .reason(malformed.reason.as_str());
+        let problem = Self::new(code, malformed.detail).reason(malformed.reason.as_str());
         match malformed.field {
             Some(field) => problem.field(field),
             None => problem,
@@ -179,6 +179,22 @@ impl<T: DeserializeOwned, S: Sync> FromRequest<S> for OptionalJson<T> {
         Ok(Self(value))
     }
 }
+
+impl<T: JsonSchema> Input for Json<T> {
+    fn describe(operation: Operation) -> Operation {
+        operation.takes::<T>("application/json", true).refuses(REFUSALS)
+    }
+}
+
+impl<T: JsonSchema> Input for OptionalJson<T> {
+    fn describe(operation: Operation) -> Operation {
+        operation.takes::<T>("application/json", false).refuses(REFUSALS)
+    }
+}
+
+/// What is said of a body that is no such object.
+const REFUSALS: [Code; 4] =
+    [code::INVALID_BODY, code::UNKNOWN_FIELD, code::BODY_TOO_LARGE, code::UNSUPPORTED_MEDIA_TYPE];
 
 fn parse<T: DeserializeOwned>(object: Map<String, Value>) -> Result<Json<T>, Problem> {
     Ok(Json(from_object(object)?))

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use countersign::layer::SetCookies;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -13,22 +14,35 @@ use crate::tables::session::Session;
 use crate::tables::user::User;
 
 /// A user.
-#[derive(Clone, Serialize)]
+#[derive(Clone, JsonSchema, Serialize)]
+#[schemars(rename = "User")]
 pub struct UserAnswer {
+    /// A UUID.
     id: String,
+    /// The users are numbered from 1; older systems know them by that.
     number: i64,
+    /// What the person calls themselves.
     name: Option<String>,
+    /// What the user is found by; the first one first.
     identifiers: Vec<IdentifierAnswer>,
+    /// What the user may do, in words of the applications; `admin` may administer.
     roles: Vec<String>,
+    /// Whether the user may log in.
     active: bool,
+    /// When the account was made.
     created_at: Time,
+    /// When a session last began.
     last_login_at: Option<Time>,
 }
 
-#[derive(Clone, Serialize)]
+#[derive(Clone, JsonSchema, Serialize)]
+#[schemars(rename = "Identifier")]
 struct IdentifierAnswer {
+    /// `email`, `username` or `phone`.
     kind: String,
+    /// As it was given.
     value: String,
+    /// Whether it was shown to be the user's.
     verified: bool,
 }
 
@@ -54,16 +68,24 @@ impl From<Profile> for UserAnswer {
 
 /// What a login, a registration and a refresh answer: a session with its tokens. In cookie mode
 /// the tokens are in the cookies alone.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Session")]
 pub struct SessionAnswer {
+    /// A JWT for `Authorization: Bearer`. In cookie mode it is in its cookie alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     access_token: Option<String>,
+    /// `Bearer`.
     token_type: &'static str,
+    /// How long the access token is good, in seconds.
     expires_in: u64,
+    /// For the next pair; it is good once. In cookie mode it is in its cookie alone.
     #[serde(skip_serializing_if = "Option::is_none")]
     refresh_token: Option<String>,
+    /// How long the refresh token is good, in seconds.
     refresh_expires_in: u64,
+    /// A UUID.
     session_id: String,
+    /// Whose session it is.
     pub(super) user: UserAnswer,
 }
 

@@ -10,9 +10,12 @@ use axum::response::IntoResponse;
 use countersign::Claims;
 use countersign::layer::{Denial, Guard};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::json;
 
 use crate::app::App;
+use crate::http::code;
+use crate::http::openapi::{Callers, Operation, Tag};
 use crate::http::problem::Problem;
 use crate::http::server::Peer;
 
@@ -42,32 +45,51 @@ pub async fn get(
     let granted = claims.roles();
     match roles.iter().find(|role| !granted.contains(&role.as_str())) {
         None => identity(claims),
-        Some(_) => Err(Problem::new(
-            StatusCode::FORBIDDEN,
-            "role_missing",
-            "The user does not have a role that this needs.",
-        )
-        .challenge(Some("insufficient_scope"))),
+        Some(_) => {
+            Err(Problem::new(code::ROLE_MISSING, "The user does not have a role that this needs.")
+                .challenge(Some("insufficient_scope")))
+        }
     }
+}
+
+/// What the API's document says of it.
+pub fn about_get() -> Operation {
+    Operation::new(Tag::Tokens, "forward_auth", "Ask whether a proxy may pass a request on")
+        .for_callers(Callers::AccessToken)
+        .query(
+            "role",
+            json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
+            "What the user must be; all of them.",
+        )
+        .answers_nothing(
+            200,
+            "It may: `X-Auth-User`, `X-Auth-Roles` and `X-Auth-Session` say whose it is.",
+        )
+        .refuses([
+            code::INVALID_FIELD,
+            code::UNKNOWN_PARAMETER,
+            code::TOKEN_MISSING,
+            code::INVALID_TOKEN,
+            code::ROLE_MISSING,
+        ])
+        .refuses(code::OF_COOKIES)
 }
 
 /// The roles of `?role=…&role=…`. Anything else in the query is a mistake of the proxy's
 /// configuration, and a demand that was misspelt must not be none.
 fn wanted_roles(query: &str) -> Result<Vec<String>, Problem> {
-    let bad = |code, name: String, detail| {
-        Err(Problem::new(StatusCode::BAD_REQUEST, code, detail).field(name))
-    };
+    let bad = |code, name: String, detail| Err(Problem::new(code, detail).field(name));
     let mut roles = Vec::new();
     for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
         if name != "role" {
             return bad(
-                "unknown_parameter",
+                code::UNKNOWN_PARAMETER,
                 name.into_owned(),
                 "Only `role` may stand in the query.",
             );
         }
         if value.is_empty() {
-            return bad("invalid_field", name.into_owned(), "A role must not be empty.");
+            return bad(code::INVALID_FIELD, name.into_owned(), "A role must not be empty.");
         }
         roles.push(value.into_owned());
     }

@@ -4,15 +4,55 @@ use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::json;
 
 use crate::app::App;
+use crate::http::openapi::{Operation, Tag};
 use crate::tables::setting;
 
 /// The process lives.
-pub async fn live() -> Json<serde_json::Value> {
-    Json(json!({ "status": "ok" }))
+#[derive(JsonSchema, Serialize)]
+pub struct Alive {
+    status: &'static str,
+}
+
+/// The process can do its work.
+#[derive(JsonSchema, Serialize)]
+struct Ready {
+    status: &'static str,
+    /// What is away and can be done without.
+    degraded: Vec<Check>,
+}
+
+/// The process cannot do its work.
+#[derive(JsonSchema, Serialize)]
+struct Unready {
+    status: &'static str,
+    /// The names of what fails.
+    failing: Vec<&'static str>,
+    /// The same with a sentence about each.
+    problems: Vec<Check>,
+}
+
+/// What is wrong, for whoever looks.
+#[derive(JsonSchema, Serialize)]
+struct Check {
+    /// `database`, `fresh` or `redis`.
+    check: &'static str,
+    /// What is wrong.
+    detail: String,
+}
+
+/// The process lives.
+pub async fn live() -> Json<Alive> {
+    Json(Alive { status: "ok" })
+}
+
+/// What the API's document says of it.
+pub fn about_live() -> Operation {
+    Operation::new(Tag::Server, "healthz", "Ask whether the process lives")
+        .answers::<Alive>(200, "It does.")
 }
 
 /// The process can do its work; what it cannot is named.
@@ -20,27 +60,27 @@ pub async fn ready(State(app): State<App>) -> Response {
     let database = setting::find(&app.db, setting::MASTER_CHECK).await;
     let mut problems = Vec::new();
     if database.is_err() {
-        problems.push(Problem::new("database", "The database does not answer.".into()));
+        problems.push(Check::new("database", "The database does not answer.".into()));
     }
     if !app.node.is_fresh() {
-        problems.push(Problem::new("fresh", out_of_touch(&app)));
+        problems.push(Check::new("fresh", out_of_touch(&app)));
     }
-    let failing: Vec<&str> = problems.iter().map(|problem| problem.check).collect();
-    if failing.is_empty() {
-        return Json(json!({ "status": "ok", "degraded": degraded(&app) })).into_response();
+    if problems.is_empty() {
+        return Json(Ready { status: "ok", degraded: degraded(&app) }).into_response();
     }
-    let answer = json!({ "status": "unavailable", "failing": failing, "problems": problems });
+    let failing = problems.iter().map(|problem| problem.check).collect();
+    let answer = Unready { status: "unavailable", failing, problems };
     (StatusCode::SERVICE_UNAVAILABLE, Json(answer)).into_response()
 }
 
-/// What is wrong, for whoever looks.
-#[derive(Serialize)]
-struct Problem {
-    check: &'static str,
-    detail: String,
+/// What the API's document says of it.
+pub fn about_ready() -> Operation {
+    Operation::new(Tag::Server, "readyz", "Ask whether the process can work")
+        .answers::<Ready>(200, "It can; what is away and can be done without is named.")
+        .answers::<Unready>(503, "It cannot, and says why.")
 }
 
-impl Problem {
+impl Check {
     fn new(check: &'static str, detail: String) -> Self {
         Self { check, detail }
     }
@@ -58,9 +98,9 @@ fn out_of_touch(app: &App) -> String {
 }
 
 /// What is away and can be done without.
-fn degraded(app: &App) -> Vec<Problem> {
+fn degraded(app: &App) -> Vec<Check> {
     let redis = app.redis.iter().filter(|redis| !*redis.is_up().borrow());
     let problem =
-        |_| Problem::new("redis", "Redis does not answer; the database does its work.".into());
+        |_| Check::new("redis", "Redis does not answer; the database does its work.".into());
     redis.map(problem).collect()
 }

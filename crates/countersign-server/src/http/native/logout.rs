@@ -6,12 +6,15 @@ use countersign::EndReason;
 use countersign::layer::{Denial, Found, Guard, SetCookies};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, StatusCode};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use crate::app::App;
 use crate::error::Refusal;
+use crate::http::code;
 use crate::http::identity::or_deleted;
 use crate::http::json::OptionalJson;
+use crate::http::openapi::{Callers, Operation, Tag};
 use crate::http::problem::Problem;
 use crate::operations::Caller;
 use crate::operations::log_out::LogoutScope;
@@ -19,10 +22,13 @@ use crate::operations::log_out::LogoutScope;
 const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Which sessions to end, and, for those who hold only that, the refresh token.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Logout {
+    /// This session, the others, or all.
+    #[schemars(schema_with = "scopes")]
     scope: LogoutScope,
+    /// In place of an access token, for `this`.
     refresh_token: Option<String>,
 }
 
@@ -56,6 +62,28 @@ pub async fn post(
     let cookies = if gone { app.cleared_cookies() } else { SetCookies::default() };
     let clear = (gone && app.cookies.is_some()).then_some([(CLEAR_SITE_DATA, "\"storage\"")]);
     Ok((StatusCode::NO_CONTENT, cookies, clear.map_or_else(HeaderMap::new, as_headers)))
+}
+
+/// What the API's document says of it.
+pub fn about_post() -> Operation {
+    Operation::new(Tag::Sessions, "logout", "Log out")
+        .says(
+            "For `this` any token of the session will do, also one that has expired, or the refresh token \
+             in the body. `others` and `all` need a live access token.",
+        )
+        .for_callers(Callers::MayShowAccessToken)
+        .answers_nothing(204, "It is over, everywhere.")
+        .refuses([
+            code::INVALID_REQUEST,
+            code::TOKEN_MISSING,
+            code::INVALID_TOKEN,
+            code::INVALID_GRANT,
+        ])
+        .refuses(code::OF_COOKIES)
+}
+
+fn scopes(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "enum": ["this", "others", "all"], "default": "this" })
 }
 
 fn as_headers(headers: [(HeaderName, &'static str); 1]) -> HeaderMap {

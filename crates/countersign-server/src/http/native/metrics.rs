@@ -6,6 +6,7 @@ use http::header::CONTENT_TYPE;
 
 use crate::app::App;
 use crate::http::api_key::{ApiKey, Metrics};
+use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::metrics::MEDIA_TYPE;
 
@@ -15,6 +16,15 @@ pub async fn get_with_key(
     state: State<App>,
 ) -> Result<impl IntoResponse, Problem> {
     get_without_key(state).await
+}
+
+/// What the API's document says of it.
+pub fn about_get() -> Operation {
+    Operation::new(Tag::Server, "metrics", "Read the metrics").answers_in::<String>(
+        MEDIA_TYPE,
+        200,
+        "In the format OpenMetrics.",
+    )
 }
 
 /// The same on the address of its own (`metrics.listen`), where nobody is asked for a key.

@@ -2,6 +2,8 @@
 
 pub mod admin;
 pub mod answer;
+pub mod description;
+pub mod docs;
 pub mod forward_auth;
 pub mod health;
 pub mod introspect;

@@ -2,20 +2,24 @@
 
 use axum::extract::State;
 use axum::response::IntoResponse;
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::answer::SessionAnswer;
 use crate::app::App;
 use crate::error::{Error, Refusal};
+use crate::http::code;
 use crate::http::json::OptionalJson;
+use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::operations::Caller;
 
 /// The token, unless a cookie carries it.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Refresh {
+    /// The last one that the client got.
     refresh_token: Option<String>,
 }
 
@@ -51,15 +55,24 @@ pub async fn post(
     Ok(SessionAnswer::of(&app, &caller, (user, session)).await?)
 }
 
+/// What the API's document says of it.
+pub fn about_post() -> Operation {
+    Operation::new(Tag::Sessions, "refresh", "Exchange the refresh token for a new pair")
+        .says(
+            "If the answer was lost, send the same token again. In cookie mode the cookie carries it.",
+        )
+        .answers::<SessionAnswer>(200, "The session with its new pair.")
+        .refuses([code::INVALID_FIELD, code::INVALID_REQUEST, code::INVALID_GRANT])
+        .refuses(code::OF_COOKIES)
+}
+
 /// A refresh token that is over is told so, with the reason; that is no matter of access tokens.
 fn invalid_grant(error: Error) -> Problem {
     match error {
-        Error::Refused(Refusal::Ended(reason)) => Problem::new(
-            StatusCode::UNAUTHORIZED,
-            "invalid_grant",
-            "The session is over. Log in again.",
-        )
-        .reason(reason.as_str()),
+        Error::Refused(Refusal::Ended(reason)) => {
+            Problem::new(code::INVALID_GRANT, "The session is over. Log in again.")
+                .reason(reason.as_str())
+        }
         error => error.into(),
     }
 }

@@ -4,12 +4,15 @@ use axum::Json as Answer;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use http::{HeaderMap, StatusCode};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::answer::{SessionAnswer, UserAnswer};
 use crate::app::App;
 use crate::error::Error;
+use crate::http::code;
 use crate::http::json::Json;
+use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::identifier::{DisplayName, Identifier, Kind, Shapes};
 use crate::operations::Caller;
@@ -18,14 +21,25 @@ use crate::password::Password;
 
 /// What a person registers with: at least one identifier, a password, and where that is needed the
 /// token of an invitation.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Register {
+    /// An e-mail address.
+    #[schemars(length(max = 254), extend("format" = "idn-email"))]
     email: Option<String>,
+    /// 1 to 64 letters, digits and `.`, `_`, `-`.
+    #[schemars(length(min = 1, max = 64))]
     username: Option<String>,
+    /// A phone number in the international form, with a leading `+`.
+    #[schemars(regex(pattern = r"^\+[0-9 ().-]{8,}$"))]
     phone: Option<String>,
+    /// 8 characters at least, unless the server is configured otherwise.
+    #[schemars(length(min = 1, max = 1024))]
     password: String,
+    /// What the person calls themselves.
+    #[schemars(length(min = 1, max = 200))]
     name: Option<String>,
+    /// The token of an invitation.
     invitation: Option<String>,
 }
 
@@ -36,7 +50,7 @@ pub(super) struct Identifiers {
     pub(super) phone: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct Registered {
     user: UserAnswer,
     session: SessionAnswer,
@@ -61,6 +75,24 @@ pub async fn post(
     let (cookies, Answer(session)) = SessionAnswer::of(&app, &caller, (user, session)).await?;
     let user = session.user.clone();
     Ok((StatusCode::CREATED, cookies, Answer(Registered { user, session })))
+}
+
+/// What the API's document says of it.
+pub fn about_post() -> Operation {
+    Operation::new(Tag::Account, "register", "Register")
+        .says(
+            "At least one of `email`, `username` and `phone`. With `registration.mode = \"invite\"` also \
+             an `invitation`.",
+        )
+        .answers::<Registered>(201, "The account, and its first session.")
+        .refuses([
+            code::INVALID_FIELD,
+            code::REGISTRATION_CLOSED,
+            code::INVITATION_REQUIRED,
+            code::INVITATION_INVALID,
+            code::IDENTIFIER_TAKEN,
+        ])
+        .refuses(code::OF_LOGIN_PAGES)
 }
 
 impl Register {

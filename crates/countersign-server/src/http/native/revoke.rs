@@ -3,8 +3,9 @@
 use axum::extract::{Request, State};
 use http::StatusCode;
 
-use super::token_form::TokenForm;
+use super::token_form::{self, TokenForm};
 use crate::http::api_key::{ApiKey, Revoke};
+use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::http::tokens::Tokens;
 use crate::operations::Caller;
@@ -19,4 +20,12 @@ pub async fn post(
     let TokenForm { token, .. } = TokenForm::read(request).await?;
     tokens.revoke(&key.acting(caller), &token).await?;
     Ok(StatusCode::OK)
+}
+
+/// What the API's document says of it.
+pub fn about_post() -> Operation {
+    Operation::new(Tag::Tokens, "revoke", "Revoke a token (RFC 7009)")
+        .takes::<TokenForm>("application/x-www-form-urlencoded", true)
+        .answers_nothing(200, "What the token stands for is over, or never was.")
+        .refuses(token_form::REFUSALS)
 }

@@ -1,6 +1,7 @@
 //! Sessions as lists show them, to the user, to an admin and on the command line.
 
 use countersign::EndReason;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -11,7 +12,7 @@ use crate::operations::Caller;
 use crate::tables::session::Session;
 
 /// A user's sessions.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 #[serde(untagged)]
 pub enum Sessions {
     /// All that are live; there are only so many.
@@ -29,27 +30,38 @@ pub enum Sessions {
 }
 
 /// A session.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ListedSession")]
 pub struct SessionView {
     id: String,
     user_id: String,
     /// Whether it is the one that asks, where that is the user.
     #[serde(skip_serializing_if = "Option::is_none")]
     current: Option<bool>,
+    /// `native`, or the dialect through which it began.
     channel: String,
+    /// When it began.
     started_at: Time,
+    /// When it was last refreshed or seen.
     last_seen_at: Time,
+    /// When it is over unless it is refreshed.
     expires_at: Time,
+    /// Where the login came from.
     address: Option<String>,
+    /// What the client called itself.
     agent: Option<String>,
+    /// What the client called the device.
     device: Option<String>,
     #[serde(flatten)]
     end: Option<End>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 struct End {
+    /// When it ended.
     ended_at: Time,
+    /// One of the words of the `reason` of `invalid_token`.
+    #[schemars(with = "String")]
     end_reason: EndReason,
 }
 

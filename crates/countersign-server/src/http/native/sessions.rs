@@ -3,10 +3,12 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
+use serde_json::json;
 
 use super::session_view::Sessions;
 use crate::app::App;
 use crate::http::identity::Identity;
+use crate::http::openapi::{Operation, Tag};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::query::Query;
@@ -25,6 +27,17 @@ pub async fn get(
     Sessions::of(&app, &caller, (user_id, current), query).await.map(Answer)
 }
 
+/// What the API's document says of it.
+pub fn about_get() -> Operation {
+    Operation::new(Tag::Sessions, "list_sessions", "List the sessions")
+        .query("ended", json!({ "type": "boolean" }), "Those that are over, of the last 30 days.")
+        .in_parts()
+        .answers::<Sessions>(
+            200,
+            "Those that are live; with `ended` a part of those that are over.",
+        )
+}
+
 /// Ends one of the user's sessions.
 pub async fn delete(
     State(app): State<App>,
@@ -35,4 +48,10 @@ pub async fn delete(
     let session_id = id.of("session")?;
     app.end_own_session(&caller, identity.user_id(), &session_id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What the API's document says of it.
+pub fn about_delete() -> Operation {
+    Operation::new(Tag::Sessions, "end_session", "End one of the sessions")
+        .answers_nothing(204, "It is over.")
 }

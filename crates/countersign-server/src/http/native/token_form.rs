@@ -1,8 +1,11 @@
 //! The body of a question about one token (RFC 7662, section 2.1, and RFC 7009, section 2.1).
 
-use axum::extract::Request;
-use http::StatusCode;
+use std::borrow::Cow;
 
+use axum::extract::Request;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+
+use crate::http::code::{self, Code};
 use crate::http::fields::{Kind, read_fields};
 use crate::http::json::{BodyError, Malformed, Reason};
 use crate::http::problem::Problem;
@@ -16,6 +19,10 @@ pub struct TokenForm {
     pub hint: Option<String>,
 }
 
+/// What is said of another body.
+pub(super) const REFUSALS: [Code; 3] =
+    [code::INVALID_BODY, code::BODY_TOO_LARGE, code::UNSUPPORTED_MEDIA_TYPE];
+
 impl TokenForm {
     /// Reads `application/x-www-form-urlencoded` and nothing else.
     pub async fn read(request: Request) -> Result<Self, Problem> {
@@ -28,11 +35,31 @@ impl TokenForm {
     }
 }
 
+impl JsonSchema for TokenForm {
+    fn schema_name() -> Cow<'static, str> {
+        "TokenForm".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "type": "object",
+            "required": ["token"],
+            "properties": {
+                "token": { "type": "string" },
+                "token_type_hint": {
+                    "type": "string",
+                    "description": "What the token is: `access_token` or `refresh_token`.",
+                },
+            },
+            "additionalProperties": { "type": "string" },
+        })
+    }
+}
+
 fn refused(error: BodyError) -> Problem {
     match error {
         BodyError::UnsupportedMediaType => Problem::new(
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "unsupported_media_type",
+            code::UNSUPPORTED_MEDIA_TYPE,
             "The body must be application/x-www-form-urlencoded in UTF-8, and not compressed.",
         ),
         error => error.into(),

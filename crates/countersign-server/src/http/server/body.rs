@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use axum::body::Body;
-use axum::http::StatusCode;
 use bytes::Bytes;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
@@ -14,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
 use super::watch::Busy;
+use crate::http::code;
 use crate::http::problem::Problem;
 
 /// Why a request's body could not be read to its end.
@@ -36,13 +36,13 @@ pub enum BodyFault {
 /// What is said when a body is larger than `limit` bytes.
 pub(crate) fn too_large(limit: usize) -> Problem {
     let detail = format!("The body may have {limit} bytes.");
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    Problem::new(code::BODY_TOO_LARGE, detail)
 }
 
 /// What is said when a head or a body takes too long.
 pub(crate) fn timed_out() -> Problem {
     let detail = "The request took too long to arrive.";
-    Problem::new(StatusCode::REQUEST_TIMEOUT, "request_timeout", detail)
+    Problem::new(code::REQUEST_TIMEOUT, detail)
 }
 
 /// A request's body, read only when it is asked for.

@@ -18,6 +18,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::gate::Gate;
 use super::watch::{Phase, Watch, Watched};
 use super::{Limits, Server, Stopping, timed_out};
+use crate::http::code;
 use crate::http::problem::Problem;
 
 /// What a client may still send after the last answer before it is cut off.
@@ -184,17 +185,16 @@ fn discard_ready(stream: &TcpStream, left: &mut usize) -> bool {
 
 fn broken_head(status: StatusCode) -> Problem {
     let (code, detail) = match status {
-        StatusCode::URI_TOO_LONG => ("uri_too_long", "The request's target is too long."),
+        StatusCode::URI_TOO_LONG => (code::URI_TOO_LONG, "The request's target is too long."),
         StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
-            ("head_too_large", "The request's head is too large, or has too many fields.")
+            (code::HEAD_TOO_LARGE, "The request's head is too large, or has too many fields.")
         }
-        _ => ("invalid_head", "The request's head is not well formed."),
+        _ => (code::INVALID_HEAD, "The request's head is not well formed."),
     };
-    Problem::new(status, code, detail)
+    Problem::new(code, detail)
 }
 
 fn no_room() -> Problem {
     let detail = "The server has as many connections as it can hold.";
-    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
-        .retry_after(Duration::from_secs(1))
+    Problem::new(code::OVERLOADED, detail).retry_after(Duration::from_secs(1))
 }

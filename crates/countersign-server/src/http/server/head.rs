@@ -1,9 +1,10 @@
 //! What a request's head must be, beyond what hyper asks of it.
 
 use axum::http::uri::Authority;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use super::{Limits, too_large};
+use crate::http::code;
 use crate::http::problem::Problem;
 
 /// The refusal of a head that no route should see.
@@ -22,42 +23,40 @@ fn target(uri: &Uri, limits: &Limits) -> Result<(), Problem> {
         + uri.path_and_query().map_or(0, |path| path.as_str().len());
     if length > limits.max_uri {
         let detail = format!("The request's target may have {} bytes.", limits.max_uri);
-        return Err(Problem::new(StatusCode::URI_TOO_LONG, "uri_too_long", detail));
+        return Err(Problem::new(code::URI_TOO_LONG, detail));
     }
     Ok(())
 }
 
+/// Any but the one that is for proxies, and names no resource; the routes know what each has.
 fn method(method: &Method) -> Result<(), Problem> {
-    match *method {
-        Method::GET
-        | Method::HEAD
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE
-        | Method::OPTIONS => Ok(()),
-        _ => {
-            let detail = "No resource here has this method.";
-            Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "method_not_implemented", detail))
-        }
+    if *method == Method::CONNECT {
+        let detail = "This is no proxy.";
+        return Err(Problem::new(code::METHOD_NOT_IMPLEMENTED, detail));
     }
+    Ok(())
 }
 
 /// One `Host` exactly (RFC 9112, section 3.2), which the target does not contradict.
 fn host(uri: &Uri, headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> {
-    let refused = || bad("invalid_host", "A request must carry one Host field with a host's name.");
+    let refused = || {
+        Problem::new(code::INVALID_HOST, "A request must carry one Host field with a host's name.")
+    };
     let value = single(headers, &header::HOST).ok_or_else(refused)?;
     let authority = Authority::try_from(value.as_bytes()).map_err(|_| refused())?;
     if !is_host(&authority) {
         return Err(refused());
     }
     if uri.authority().is_some_and(|target| *target != authority) {
-        return Err(bad("invalid_host", "The Host field and the request's target must agree."));
+        return Err(Problem::new(
+            code::INVALID_HOST,
+            "The Host field and the request's target must agree.",
+        ));
     }
     let name = authority.host();
     if !limits.hosts.is_empty() && !limits.hosts.iter().any(|own| own.eq_ignore_ascii_case(name)) {
         let detail = "This server does not answer for that host.";
-        return Err(Problem::new(StatusCode::MISDIRECTED_REQUEST, "unknown_host", detail));
+        return Err(Problem::new(code::UNKNOWN_HOST, detail));
     }
     Ok(())
 }
@@ -76,7 +75,10 @@ fn framing(headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> {
     if headers.contains_key(header::TRANSFER_ENCODING) {
         let coding = single(headers, &header::TRANSFER_ENCODING);
         if !coding.is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"chunked")) {
-            return Err(bad("invalid_framing", "The one transfer coding taken is chunked."));
+            return Err(Problem::new(
+                code::INVALID_FRAMING,
+                "The one transfer coding taken is chunked.",
+            ));
         }
     }
     let length = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok());
@@ -87,7 +89,7 @@ fn framing(headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> {
     }
     if headers.get_all(header::EXPECT).iter().any(|value| !is_continue(value)) {
         let detail = "The one expectation met is 100-continue.";
-        return Err(Problem::new(StatusCode::EXPECTATION_FAILED, "expectation_failed", detail));
+        return Err(Problem::new(code::EXPECTATION_FAILED, detail));
     }
     Ok(())
 }
@@ -103,8 +105,7 @@ fn cookies(headers: &HeaderMap, limits: &Limits) -> Result<(), Problem> {
             "A request may carry {} cookies of {} bytes together.",
             limits.max_cookies, limits.max_cookie_bytes
         );
-        let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-        return Err(Problem::new(status, "head_too_large", detail));
+        return Err(Problem::new(code::HEAD_TOO_LARGE, detail));
     }
     Ok(())
 }
@@ -117,8 +118,4 @@ fn is_continue(value: &HeaderValue) -> bool {
 fn single<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h HeaderValue> {
     let mut values = headers.get_all(name).iter();
     values.next().filter(|_| values.next().is_none())
-}
-
-fn bad(code: &'static str, detail: &'static str) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, code, detail)
 }

@@ -26,6 +26,8 @@ pub(crate) use body::{timed_out, too_large};
 
 use connection::Connection;
 
+use super::openapi::Input;
+
 /// File descriptors left for everything that is not a client's connection.
 const RESERVED_DESCRIPTORS: u64 = 64;
 /// Connections over the limit that may wait for their refusal at once.
@@ -61,6 +63,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Stopping {
         Ok(parts.extensions.get().cloned().unwrap_or_default())
     }
 }
+
+impl Input for Stopping {}
 
 /// What a client may ask for, and how long it may take.
 #[derive(Clone, Debug)]

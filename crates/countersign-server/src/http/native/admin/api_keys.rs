@@ -5,25 +5,29 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock::Time;
 use crate::http::admin::Admin;
+use crate::http::code;
 use crate::http::json::Json;
+use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 use crate::tables::api_key::{ApiKeyRow, Right};
 
 /// Every API key there ever was.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub struct ApiKeys {
     api_keys: Vec<ApiKeyAnswer>,
 }
 
 /// An API key, without the key itself.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "ApiKey")]
 pub struct ApiKeyAnswer {
     id: String,
     name: String,
@@ -52,21 +56,35 @@ pub async fn get(State(app): State<App>, _: Admin, _: NoQuery) -> Result<Answer<
     Ok(Answer(ApiKeys { api_keys }))
 }
 
+/// What the API's document says of it.
+pub fn about_get() -> Operation {
+    Operation::new(Tag::Administration, "list_api_keys", "List the API keys")
+        .answers::<ApiKeys>(200, "All there ever were.")
+}
+
 /// A key to be made.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "CreateApiKey")]
 pub struct Create {
+    /// What the key is for.
+    #[schemars(length(min = 1, max = 200))]
     name: String,
+    /// What its holder may do.
+    #[schemars(length(min = 1))]
     rights: Vec<Right>,
     /// In seconds; left out, it is good until it is revoked.
+    #[schemars(range(min = 1, max = 4_294_967_295_u32))]
     expires_in: Option<u32>,
 }
 
 /// A new key, which nobody can ask for again.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "CreatedApiKey")]
 pub struct Created {
     #[serde(flatten)]
     api_key: ApiKeyAnswer,
+    /// The key, this once.
     key: String,
 }
 
@@ -88,4 +106,12 @@ pub async fn post(
     let expires_at = expires_in.map(|seconds| caller.now.plus(Duration::from_secs(seconds.into())));
     let (row, key) = app.create_api_key(caller, &name, &rights, expires_at).await?;
     Ok((StatusCode::CREATED, Answer(Created::of(row, &key))))
+}
+
+/// What the API's document says of it.
+pub fn about_post() -> Operation {
+    Operation::new(Tag::Administration, "create_api_key", "Make an API key")
+        .says("The key is shown this once.")
+        .answers::<Created>(201, "The key.")
+        .refuses([code::INVALID_FIELD])
 }

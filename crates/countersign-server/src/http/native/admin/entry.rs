@@ -1,5 +1,6 @@
 //! Users as an admin sees them.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::app::App;
@@ -10,12 +11,16 @@ use crate::operations::directory::Entry;
 use crate::tables::user::User;
 
 /// A user, with what the user is not told.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "UserEntry")]
 pub struct EntryAnswer {
     #[serde(flatten)]
     user: UserAnswer,
+    /// Since when nobody may log in to the account.
     disabled_at: Option<Time>,
+    /// Whether there is one.
     has_password: bool,
+    /// Whether it must be changed before the next login.
     must_change_password: bool,
 }
 

@@ -2,18 +2,21 @@
 
 use axum::Json as Answer;
 use axum::extract::State;
+use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::json;
 
 use crate::app::App;
 use crate::error::Error;
 use crate::http::admin::Admin;
+use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::http::query::{Query, cursor};
 use crate::operations::events::About;
 use crate::tables::event::Event;
 
 /// A part of the audit trail.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub struct Events {
     events: Vec<Event>,
     next_cursor: Option<String>,
@@ -31,6 +34,15 @@ pub async fn get(
     query.end()?;
     let part = app.events(&about, &page).await?;
     Ok(Answer(Events { events: part.items, next_cursor: part.next.map(cursor) }))
+}
+
+/// What the API's document says of it.
+pub fn about_get() -> Operation {
+    Operation::new(Tag::Administration, "list_events", "Read the audit trail")
+        .query("user", json!({ "type": "string", "format": "uuid" }), "Whom they are about.")
+        .query("kind", json!({ "type": "string", "pattern": "^[a-z_]{1,32}$" }), "Of which kind.")
+        .in_parts()
+        .answers::<Events>(200, "A part of them, the latest first.")
 }
 
 /// A kind that is a word; which ones there are is not asked, since there may be old ones.

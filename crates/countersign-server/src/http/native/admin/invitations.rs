@@ -5,14 +5,17 @@ use std::time::Duration;
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock::Time;
 use crate::http::admin::Admin;
+use crate::http::code;
 use crate::http::json::OptionalJson;
 use crate::http::native::register::Identifiers;
+use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::http::query::{NoQuery, Query, cursor};
 use crate::operations::invitations::{Invite, USUAL_LIFE};
@@ -20,14 +23,15 @@ use crate::operations::roles::parse_roles;
 use crate::tables::invitation::{Invitation, State as Life};
 
 /// A part of the invitations.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
 pub struct Invitations {
     invitations: Vec<InvitationAnswer>,
     next_cursor: Option<String>,
 }
 
 /// An invitation, without its token.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Invitation")]
 pub struct InvitationAnswer {
     id: String,
     state: Life,
@@ -41,7 +45,8 @@ pub struct InvitationAnswer {
     revoked_at: Option<Time>,
 }
 
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Invited")]
 struct InvitedAnswer {
     kind: String,
     value: String,
@@ -81,22 +86,41 @@ pub async fn get(
     Ok(Answer(Invitations { invitations: part.items, next_cursor: part.next.map(cursor) }))
 }
 
+/// What the API's document says of it.
+pub fn about_get() -> Operation {
+    Operation::new(Tag::Administration, "list_invitations", "List invitations")
+        .in_parts()
+        .answers::<Invitations>(200, "A part of them, the latest first.")
+}
+
 /// An invitation to be made: for one identifier, or for anybody who has the token.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "CreateInvitation")]
 pub struct Create {
+    /// Whom it is for.
+    #[schemars(length(max = 254), extend("format" = "idn-email"))]
     email: Option<String>,
+    /// Whom it is for.
+    #[schemars(length(min = 1, max = 64))]
     username: Option<String>,
+    /// Whom it is for.
+    #[schemars(regex(pattern = r"^\+[0-9 ().-]{8,}$"))]
     phone: Option<String>,
+    /// What whoever registers with it will have.
+    #[schemars(inner(regex(pattern = "^[A-Za-z0-9._:/-]{1,64}$")))]
     roles: Vec<String>,
     /// In seconds.
+    #[schemars(range(min = 60, max = 7_776_000))]
     expires_in: Option<u32>,
 }
 
 /// A new invitation, with its token, which nobody can ask for again.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "CreatedInvitation")]
 pub struct Created {
     invitation: InvitationAnswer,
+    /// What whoever registers sends as `invitation`, this once.
     token: String,
 }
 
@@ -120,4 +144,12 @@ pub async fn post(
         token: token.expose_secret().to_owned(),
     };
     Ok((StatusCode::CREATED, Answer(created)))
+}
+
+/// What the API's document says of it.
+pub fn about_post() -> Operation {
+    Operation::new(Tag::Administration, "invite", "Invite somebody")
+        .says("For one identifier, or for whoever has the token. The token is shown this once.")
+        .answers::<Created>(201, "The invitation, and its token.")
+        .refuses([code::INVALID_FIELD, code::IDENTIFIER_TAKEN])
 }

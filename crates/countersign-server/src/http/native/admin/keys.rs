@@ -3,31 +3,41 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::clock::Time;
 use crate::http::admin::Admin;
 use crate::http::json::OptionalJson;
+use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
 use crate::tables::signing_key::SigningKeyRow;
 
 /// Every signing key there ever was.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "SigningKeys")]
 pub struct Keys {
     keys: Vec<KeyAnswer>,
 }
 
 /// A signing key, without what it signs with.
-#[derive(Serialize)]
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "SigningKey")]
 pub struct KeyAnswer {
+    /// What tokens name it by.
     kid: String,
     algorithm: String,
+    /// Where it is in its life.
     state: String,
+    /// Since when it is in the JWK set.
     published_at: Time,
+    /// From when on it signs.
     activates_at: Time,
+    /// From when on another signs.
     retires_at: Option<Time>,
+    /// When it was withdrawn.
     revoked_at: Option<Time>,
 }
 
@@ -57,10 +67,18 @@ pub async fn get(
     Ok(Answer(Keys { keys: answers }))
 }
 
+/// What the API's document says of it.
+pub fn about_get() -> Operation {
+    Operation::new(Tag::Administration, "list_keys", "List the signing keys")
+        .answers::<Keys>(200, "All there ever were.")
+}
+
 /// Whether the new key is to sign at once, though verifiers may not know it yet.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "RotateKey")]
 pub struct Rotate {
+    /// Whether it signs at once, though verifiers may not know it yet.
     now: bool,
 }
 
@@ -74,4 +92,11 @@ pub async fn post(
     let key = app.rotate_key(admin.caller(), at_once).await?;
     let keys = app.signing_keys().await?;
     Ok((StatusCode::CREATED, Answer(KeyAnswer::of(&keys, &key, admin.caller().now))))
+}
+
+/// What the API's document says of it.
+pub fn about_post() -> Operation {
+    Operation::new(Tag::Administration, "rotate_key", "Rotate the signing key")
+        .says("The new key signs once every verifier had time to fetch it, or at once with `now`.")
+        .answers::<KeyAnswer>(201, "The new key.")
 }

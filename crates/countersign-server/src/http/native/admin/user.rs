@@ -3,13 +3,16 @@
 use axum::Json as Answer;
 use axum::extract::State;
 use http::StatusCode;
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::entry::EntryAnswer;
 use crate::app::App;
 use crate::http::admin::Admin;
+use crate::http::code;
 use crate::http::json::OptionalJson;
 use crate::http::native::register::display_name;
+use crate::http::openapi::{Operation, Tag};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
@@ -27,13 +30,27 @@ pub async fn get(
     Ok(Answer(EntryAnswer::find(&app, user).await?))
 }
 
+/// What the API's document says of it.
+pub fn about_get() -> Operation {
+    Operation::new(Tag::Administration, "get_user", "See a user")
+        .answers::<EntryAnswer>(200, "The user.")
+}
+
 /// What is to become of the user; what is left out stays, and `null` takes the name away.
-#[derive(Default, Deserialize)]
+#[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
+#[schemars(rename = "ChangeUser")]
 pub struct Patch {
+    /// What the person calls themselves.
+    #[schemars(with = "Option<String>")]
+    #[schemars(length(min = 1, max = 200))]
     name: Rename,
+    /// All that the user is to have; access tokens with other ones are refused until they are refreshed.
+    #[schemars(inner(regex(pattern = "^[A-Za-z0-9._:/-]{1,64}$")))]
     roles: Option<Vec<String>>,
+    /// With `false` nobody logs in to the account, and its sessions end.
     active: Option<bool>,
+    /// Whether it must be changed before the next login; if so, all sessions end.
     must_change_password: Option<bool>,
 }
 
@@ -57,6 +74,14 @@ pub async fn patch(
     Ok(Answer(EntryAnswer::find(&app, user).await?))
 }
 
+/// What the API's document says of it.
+pub fn about_patch() -> Operation {
+    Operation::new(Tag::Administration, "change_user", "Change a user")
+        .says("All of it is done, or nothing. What is left out stays; `null` takes the name away.")
+        .answers::<EntryAnswer>(200, "The user, as they are now.")
+        .refuses([code::INVALID_FIELD, code::LAST_ADMIN])
+}
+
 /// Deletes the user, and ends all their sessions.
 pub async fn delete(
     State(app): State<App>,
@@ -66,4 +91,11 @@ pub async fn delete(
 ) -> Result<StatusCode, Problem> {
     app.delete_user(admin.caller(), &id.of("user")?).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// What the API's document says of it.
+pub fn about_delete() -> Operation {
+    Operation::new(Tag::Administration, "delete_user", "Delete a user")
+        .answers_nothing(204, "They are gone, and their sessions have ended.")
+        .refuses([code::LAST_ADMIN])
 }

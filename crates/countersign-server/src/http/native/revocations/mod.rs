@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use axum::extract::State;
 use axum::response::Response;
+use http::HeaderMap;
 use http::header::ACCEPT;
-use http::{HeaderMap, StatusCode};
 use tokio::sync::{OwnedSemaphorePermit, TryAcquireError};
 
 use crate::app::App;
 use crate::http::api_key::{ApiKey, Revocations};
+use crate::http::code;
+use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::http::server::Stopping;
 
@@ -30,6 +32,19 @@ pub async fn get(
     }
 }
 
+/// What the API's document says of it.
+pub fn about_get() -> Operation {
+    Operation::new(Tag::Tokens, "revocations", "Follow what is revoked")
+        .says(
+            "With `Accept: text/event-stream` a stream of events that does not end; `Last-Event-ID` goes \
+             on where another broke off.",
+        )
+        .header("If-None-Match", "The `ETag` of the snapshot that is known.")
+        .answers_in::<String>(snapshot::MEDIA_TYPE, 200, "All revocations, a line each, and a JWT that signs them.")
+        .answers_in::<String>(stream::MEDIA_TYPE, 200, "")
+        .answers_nothing(304, "Nothing was revoked since.")
+}
+
 fn wants_stream(headers: &HeaderMap) -> bool {
     let accepted = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let mut ranges = accepted.flat_map(|value| value.split(','));
@@ -45,7 +60,6 @@ fn room(
 ) -> Result<OwnedSemaphorePermit, Problem> {
     seat.map_err(|_| {
         let detail = "The server has as many followers as it can hold.";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded", detail)
-            .retry_after(Duration::from_secs(1))
+        Problem::new(code::OVERLOADED, detail).retry_after(Duration::from_secs(1))
     })
 }

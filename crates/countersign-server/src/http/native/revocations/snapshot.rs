@@ -26,7 +26,7 @@ use crate::error::Result;
 use crate::http::problem::Problem;
 
 /// What a snapshot is served as.
-const MEDIA_TYPE: &str = "application/vnd.countersign.revocations";
+pub(super) const MEDIA_TYPE: &str = "application/vnd.countersign.revocations";
 /// The `typ` of what signs it: no access token has it.
 const SIGNED_TYPE: &str = "revocations+jwt";
 /// For how long the signature is good.

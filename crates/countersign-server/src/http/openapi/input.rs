@@ -1,0 +1,56 @@
+//! From a handler's signature to what its operation takes, and to the errors that come with that.
+
+use axum::extract::{Extension, Path, RawQuery, Request, State};
+use http::HeaderMap;
+use http::request::Parts;
+
+use super::Operation;
+
+/// Something that a handler takes from a request.
+pub trait Input {
+    /// Adds to the operation what the client must send for it, and what is said when it does not.
+    #[must_use]
+    fn describe(operation: Operation) -> Operation {
+        operation
+    }
+}
+
+/// All that a handler takes: the type that tells [`axum::handler::Handler`]s apart.
+pub trait Inputs {
+    /// Adds what each of them adds.
+    #[must_use]
+    fn describe(operation: Operation) -> Operation;
+}
+
+impl Inputs for ((),) {
+    fn describe(operation: Operation) -> Operation {
+        operation
+    }
+}
+
+macro_rules! inputs {
+    ($($input:ident),+) => {
+        impl<M, $($input: Input),+> Inputs for (M, $($input,)+) {
+            fn describe(operation: Operation) -> Operation {
+                $(let operation = $input::describe(operation);)+
+                operation
+            }
+        }
+    };
+}
+
+inputs! { A }
+inputs! { A, B }
+inputs! { A, B, C }
+inputs! { A, B, C, D }
+inputs! { A, B, C, D, E }
+
+// What is not the client's to send, or is described where it is used.
+impl<S> Input for State<S> {}
+impl<T> Input for Extension<T> {}
+impl<T> Input for Option<Extension<T>> {}
+impl<T> Input for Path<T> {}
+impl Input for HeaderMap {}
+impl Input for Parts {}
+impl Input for RawQuery {}
+impl Input for Request {}
