@@ -10,7 +10,9 @@ use std::time::Duration;
 use countersign_server::clock::{Clock, Time};
 use countersign_server::db::Kind;
 use countersign_server::operations::Caller;
+use countersign_server::tables::api_key::Right;
 use reqwest::{Client, Method};
+use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -20,11 +22,22 @@ use crate::server::{Session, TestApp, test_config};
 use crate::tools::{NODE, install_node};
 use crate::with_forgeries;
 
+/// What shows that nginx is there.
+pub(crate) const NGINX: [&str; 2] = ["nginx", "-v"];
+
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../countersign/examples");
+
+/// The server whose tokens an application takes, and with what it may ask there.
+pub(crate) struct Source {
+    pub(crate) issuer: String,
+    pub(crate) url: String,
+    pub(crate) api_key: String,
+}
 
 /// Tokens of a server whose clock stands at the system's.
 struct Issued {
     server: TestApp,
+    source: Source,
     good: Session,
     admin: Session,
     expired: String,
@@ -45,12 +58,18 @@ impl Issued {
         let roles = vec!["admin".to_owned()];
         server.app.set_roles(&caller, &admin.user_id, roles).await.expect("the user is there");
         let (good, admin) = (server.log_in("alice").await, server.log_in("root").await);
-        Self { server, good, admin, expired }
+        let made = server.app.create_api_key(&caller, "an API", &[Right::Introspect], None).await;
+        let source = Source {
+            issuer: server.app.config.public_url.as_str().to_owned(),
+            url: format!("http://{}", server.address),
+            api_key: made.expect("it can be made").1.expose_secret().to_owned(),
+        };
+        Self { server, source, good, admin, expired }
     }
 }
 
 /// An example at work, in a copy of its folder; ended when dropped.
-struct Example {
+pub(crate) struct Example {
     folder: TempDir,
     programs: Vec<Child>,
     address: String,
@@ -58,6 +77,66 @@ struct Example {
 }
 
 impl Example {
+    /// Flask's, with what it needs from `PyPI`.
+    pub(crate) async fn flask(source: &Source) -> Self {
+        let flask = Self::copy("flask", |folder| {
+            install_python(folder, &["-r", "requirements.txt"]);
+        });
+        let mut flask = flask.await;
+        let address = flask.address.clone();
+        flask.start(&address, source, &["venv/bin/python", "app.py"]);
+        flask.is_up().await;
+        flask
+    }
+
+    /// Express's, with what it needs from npm.
+    async fn express(source: &Source) -> Self {
+        let mut express = Self::copy("express", |folder| install_node(folder, &[])).await;
+        let address = express.address.clone();
+        express.start(&address, source, &["node", "app.mjs"]);
+        express.is_up().await;
+        express
+    }
+
+    /// An application behind nginx, at addresses that are free.
+    pub(crate) async fn nginx(source: &Source) -> Self {
+        let mut nginx = Self::copy("nginx", |_| {}).await;
+        let (address, application) = (nginx.address.clone(), free_address());
+        let file = nginx.folder.path().join("nginx.conf");
+        let config = fs::read_to_string(&file).expect("the example has a configuration");
+        let config = config
+            .replace("127.0.0.1:3000", &address)
+            .replace("http://127.0.0.1:8080", &source.url)
+            .replace("127.0.0.1:9000", &application);
+        fs::write(&file, config).expect("there is room for a file");
+        nginx.start(&application, source, &["python3", "app.py"]);
+        // One process, which is the one that is ended.
+        let one = [
+            "nginx",
+            "-p",
+            ".",
+            "-c",
+            "nginx.conf",
+            "-e",
+            "error.log",
+            "-g",
+            "master_process off;",
+        ];
+        nginx.start(&address, source, &one);
+        nginx.is_up().await;
+        nginx
+    }
+
+    /// The library's own, which is followed by push; `program` is what cargo made of it.
+    pub(crate) async fn remote(source: &Source, program: &Path) -> Self {
+        let folder = tempfile::tempdir().expect("there is room for a folder");
+        let mut remote = Self::at_work_in(folder);
+        let address = remote.address.clone();
+        remote.start(&address, source, &[program.to_str().expect("a path in UTF-8")]);
+        remote.answers("/me", |answer| answer.0 == 401).await;
+        remote
+    }
+
     /// Copies the example, and has `install` fetch what it needs.
     async fn copy(name: &str, install: impl FnOnce(&Path) + Send + 'static) -> Self {
         let folder = tempfile::tempdir().expect("there is room for a folder");
@@ -69,21 +148,28 @@ impl Example {
             install(folder.path());
             folder
         });
-        let folder = folder.await.expect("the packages can be installed");
+        Self::at_work_in(folder.await.expect("the packages can be installed"))
+    }
+
+    fn at_work_in(folder: TempDir) -> Self {
         let client = Client::builder().no_proxy().build().expect("a client can be made");
         Self { folder, programs: Vec::new(), address: free_address(), client }
     }
 
     /// Starts a program that listens at `address`, with the server's tokens.
-    fn start(&mut self, address: &str, server: &TestApp, command: &[&str]) {
+    fn start(&mut self, address: &str, source: &Source, command: &[&str]) {
         let log = File::create(self.folder.path().join("log")).expect("there is room for a file");
         let (_, port) = address.split_once(':').expect("an address has a port");
         let program = Command::new(command[0])
             .args(&command[1..])
             .current_dir(self.folder.path())
             .env("PORT", port)
-            .env("ISSUER", server.app.config.public_url.as_str())
-            .env("JWKS", format!("http://{}/.well-known/jwks.json", server.address))
+            .env("LISTEN", address)
+            .env("ISSUER", &source.issuer)
+            .env("SERVER", &source.url)
+            .env("COUNTERSIGN_URL", &source.url)
+            .env("COUNTERSIGN_API_KEY", &source.api_key)
+            .env("JWKS", format!("{}/.well-known/jwks.json", source.url))
             .env("NO_PROXY", "127.0.0.1")
             .env("no_proxy", "127.0.0.1")
             .stdout(Stdio::null())
@@ -93,8 +179,13 @@ impl Example {
     }
 
     async fn is_up(&self) {
+        self.answers("/healthz", |answer| answer.1 == "well").await;
+    }
+
+    /// Waits until whoever has no token is answered so.
+    async fn answers(&self, path: &str, as_wanted: impl Fn(&(u16, String, bool)) -> bool) {
         for _ in 0..300 {
-            if self.get("/healthz", None).await.is_some_and(|answer| answer.1 == "well") {
+            if self.get(path, None).await.as_ref().is_some_and(&as_wanted) {
                 return;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
@@ -104,7 +195,7 @@ impl Example {
     }
 
     /// Status, text, and whether there is a challenge.
-    async fn get(&self, path: &str, token: Option<&str>) -> Option<(u16, String, bool)> {
+    pub(crate) async fn get(&self, path: &str, token: Option<&str>) -> Option<(u16, String, bool)> {
         // Whoever says who they are is not heard.
         let request = self.client.get(format!("http://{}{path}", self.address));
         let request = request.header("x-auth-user", "mallory");
@@ -152,7 +243,7 @@ impl Drop for Example {
 }
 
 /// Where nobody listens.
-fn free_address() -> String {
+pub(crate) fn free_address() -> String {
     let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
     free.local_addr().expect("it has an address").to_string()
 }
@@ -163,14 +254,15 @@ async fn flask_lets_in_whom_it_should() {
         return;
     }
     let issued = Issued::new().await;
-    let flask = Example::copy("flask", |folder| {
-        install_python(folder, &["-r", "requirements.txt"]);
-    });
-    let mut flask = flask.await;
-    let address = flask.address.clone();
-    flask.start(&address, &issued.server, &["venv/bin/python", "app.py"]);
-    flask.is_up().await;
+    let flask = Example::flask(&issued.source).await;
     flask.lets_in_whom_it_should(&issued).await;
+    // What the server does not say is no yes.
+    let Issued { server, good, .. } = issued;
+    let key = server.app.api_keys().await.expect("the database answers").remove(0);
+    let caller = Caller::command(server.app.clock.now());
+    server.app.revoke_api_key(&caller, &key.id).await.expect("it is there");
+    let answer = flask.get("/me", Some(&good.access)).await.expect("it answers");
+    assert_eq!(answer.0, 503, "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -179,34 +271,17 @@ async fn express_lets_in_whom_it_should() {
         return;
     }
     let issued = Issued::new().await;
-    let mut express = Example::copy("express", |folder| install_node(folder, &[])).await;
-    let address = express.address.clone();
-    express.start(&address, &issued.server, &["node", "app.mjs"]);
-    express.is_up().await;
+    let express = Example::express(&issued.source).await;
     express.lets_in_whom_it_should(&issued).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_lets_in_whom_it_should_and_nobody_who_logged_out() {
-    if !can_fetch(&["nginx", "-v"]) || !can_fetch(&["python3", "--version"]) {
+    if !can_fetch(&NGINX) || !can_fetch(&PYTHON) {
         return;
     }
     let issued = Issued::new().await;
-    let mut nginx = Example::copy("nginx", |_| {}).await;
-    let (address, application) = (nginx.address.clone(), free_address());
-    let file = nginx.folder.path().join("nginx.conf");
-    let config = fs::read_to_string(&file).expect("the example has a configuration");
-    let config = config
-        .replace("127.0.0.1:3000", &address)
-        .replace("127.0.0.1:8080", &issued.server.address.to_string())
-        .replace("127.0.0.1:9000", &application);
-    fs::write(&file, config).expect("there is room for a file");
-    nginx.start(&application, &issued.server, &["python3", "app.py"]);
-    // One process, which is the one that is ended.
-    let one =
-        ["nginx", "-p", ".", "-c", "nginx.conf", "-e", "error.log", "-g", "master_process off;"];
-    nginx.start(&address, &issued.server, &one);
-    nginx.is_up().await;
+    let nginx = Example::nginx(&issued.source).await;
     nginx.lets_in_whom_it_should(&issued).await;
 
     let token = issued.good.access.as_str();

@@ -1,17 +1,21 @@
 //! What libraries of others make of our tokens: `PyJWT` and `flask-jwt-extended` in Python, `jose` on
-//! Node; and the library's examples for these worlds. They are fetched from `PyPI` and npm, so this
-//! runs only when `COUNTERSIGN_TEST_INTEROP` is set.
+//! Node; the library's examples for these worlds; and whether all hear of a logout. The packages are
+//! fetched from `PyPI` and npm, so this runs only when `COUNTERSIGN_TEST_INTEROP` is set.
 
 #[path = "../support/database.rs"]
 #[expect(unused_macros, reason = "the database is of no interest here: SQLite does")]
 mod database;
 #[path = "../support/packages.rs"]
 mod packages;
+#[path = "../cli/program.rs"]
+#[expect(dead_code, reason = "most of it is for the tests of the program itself")]
+mod program;
 #[path = "../support/server.rs"]
 #[expect(dead_code, reason = "most of the harness is for the tests of the server itself")]
 mod server;
 
 mod examples;
+mod logout;
 mod schemathesis;
 mod tools;
 

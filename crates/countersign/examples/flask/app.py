@@ -1,16 +1,22 @@
-"""The API of ../protect.rs in Python: Flask, and PyJWT with the keys of a Countersign server."""
+"""The API of ../protect.rs in Python: Flask, PyJWT with the keys of a Countersign server, and one
+question to that server, which knows who has logged out."""
 
+import json
 import os
+from http.client import HTTPException
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
 
 import jwt
 from flask import Flask, abort, g, jsonify, make_response, request
 
 ISSUER = os.environ.get("ISSUER", "http://127.0.0.1:8080")
-JWKS = os.environ.get("JWKS", ISSUER + "/.well-known/jwks.json")
+SERVER = os.environ.get("SERVER", ISSUER)
+API_KEY = os.environ["COUNTERSIGN_API_KEY"]
 PUBLIC = {"/healthz"}
 
 app = Flask(__name__)
-keys = jwt.PyJWKClient(JWKS, lifespan=300, timeout=5)
+keys = jwt.PyJWKClient(SERVER + "/.well-known/jwks.json", lifespan=300, timeout=5)
 
 
 def refuse(status, error, challenge):
@@ -34,6 +40,18 @@ def verify(token):
     )
 
 
+def is_live(token):
+    """Whether the token's session goes on, which no signature can tell."""
+    key = {"Authorization": f"Bearer {API_KEY}"}
+    question = Request(SERVER + "/v1/introspect", urlencode({"token": token}).encode(), key)
+    try:
+        with urlopen(question, timeout=5) as answer:
+            return json.load(answer).get("active") is True
+    except (OSError, HTTPException, ValueError):
+        # Who cannot know lets nobody in.
+        refuse(503, "temporarily_unavailable", None)
+
+
 @app.before_request
 def authenticate():
     """Every route needs a good token, unless its path is public."""
@@ -47,6 +65,8 @@ def authenticate():
     except jwt.PyJWKClientConnectionError:
         refuse(503, "temporarily_unavailable", None)
     except jwt.PyJWTError:
+        refuse(401, "invalid_token", 'Bearer error="invalid_token"')
+    if not is_live(token):
         refuse(401, "invalid_token", 'Bearer error="invalid_token"')
 
 
