@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::http::native::answer::UserAnswer;
 use crate::identifier::{DisplayName, Identifier, Kind, Shapes};
 use crate::operations::accounts::Profile;
+use crate::operations::changes::Changes;
 use crate::operations::credentials::Presented;
 use crate::operations::page::Page;
 use crate::operations::register::Registration;
@@ -56,6 +57,16 @@ pub(super) enum User {
         #[arg(long, conflicts_with = "roles")]
         none: bool,
     },
+    /// Change what a user is found by; each takes the place of what is there of its kind. Sessions
+    /// go on.
+    Identifiers {
+        user: String,
+        #[command(flatten)]
+        given: Identifiers,
+        /// Take away what is there of this kind: `email`, `username` or `phone`. May be repeated.
+        #[arg(long = "without", value_name = "KIND", group = "given")]
+        without: Vec<Kind>,
+    },
 }
 
 #[derive(Args)]
@@ -79,7 +90,7 @@ pub(super) struct Create {
 
 /// What the user is found by; at least one.
 #[derive(Args)]
-#[group(required = true, multiple = true)]
+#[group(id = "given", required = true, multiple = true)]
 pub(super) struct Identifiers {
     #[arg(long)]
     pub(super) email: Option<String>,
@@ -118,6 +129,9 @@ impl User {
             Self::ExpirePassword { user } => expire_password(settings, &user).await,
             Self::Password { user } => password(settings, &user).await,
             Self::Roles { user, roles, none: _ } => set_roles(settings, &user, roles).await,
+            Self::Identifiers { user, given, without } => {
+                set_identifiers(settings, &user, (given, without)).await
+            }
         }
     }
 }
@@ -331,6 +345,26 @@ async fn set_roles(settings: &Settings, name: &str, roles: Vec<String>) -> Resul
     let profile = settings.with_app(async |app, caller| {
         let id = app.find_user(name).await?.id;
         let user = app.set_roles(caller, &id, roles).await?;
+        Ok(app.profile(user).await?)
+    });
+    print_user(settings, profile.await?)
+}
+
+async fn set_identifiers(
+    settings: &Settings,
+    name: &str,
+    (given, without): (Identifiers, Vec<Kind>),
+) -> Result<(), Failure> {
+    let given = given.parse(settings.shapes()?)?;
+    if let Some(both) = without.iter().find(|kind| given.iter().any(|it| it.kind == **kind)) {
+        return Err(Failure::Failed(format!("{both}: given and taken away at once")));
+    }
+    let given = given.into_iter().map(|it| (it.kind, Some(it)));
+    let identifiers = given.chain(without.into_iter().map(|kind| (kind, None))).collect();
+    let changes = Changes { identifiers, ..Changes::default() };
+    let profile = settings.with_app(async |app, caller| {
+        let id = app.find_user(name).await?.id;
+        let user = app.change_user(caller, &id, changes).await?;
         Ok(app.profile(user).await?)
     });
     print_user(settings, profile.await?)

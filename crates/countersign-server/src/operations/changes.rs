@@ -1,14 +1,18 @@
-//! What can be changed of an account: its name, its roles, whether it may be used, and whether its
-//! password must be changed.
+//! What can be changed of an account: its name, what it is found by, its roles, whether it may be
+//! used, and whether its password must be changed.
+
+use std::sync::Arc;
 
 use countersign::EndReason;
 use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Deserializer};
 
-use super::{Caller, admins, record::Record};
+use super::{Caller, admins, identifiers, record::Record};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::identifier::{Identifier, Kind};
 use crate::tables::revocation::Subject;
 use crate::tables::user::{self, User};
 use crate::tables::{password, session};
@@ -18,6 +22,8 @@ use crate::tables::{password, session};
 pub struct Changes {
     /// What the user wants to be called.
     pub name: Rename,
+    /// What the user is found by from now on, of each of these kinds: one identifier, or none.
+    pub identifiers: Vec<(Kind, Option<Identifier>)>,
     /// What the user may do from now on.
     pub roles: Option<Vec<String>>,
     /// Whether the account may be used.
@@ -26,7 +32,7 @@ pub struct Changes {
     pub must_change_password: Option<bool>,
 }
 
-/// What becomes of a name: to take it away is not the same as to leave it.
+/// What becomes of a name or an identifier: to take it away is not the same as to leave it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Rename {
     /// It stays.
@@ -59,7 +65,9 @@ impl App {
     /// Changes an account: all that is asked for, or nothing.
     ///
     /// # Errors
-    /// [`Error::LastAdmin`] where nobody would be left to administer.
+    /// [`Error::LastAdmin`] where nobody would be left to administer; [`Error::IdentifierTaken`] where
+    /// somebody has an identifier already; [`Error::Invalid`], naming the kind that was to be taken
+    /// away, where nothing would be left to find the user by.
     pub async fn change_user(
         &self,
         caller: &Caller,
@@ -67,18 +75,26 @@ impl App {
         changes: Changes,
     ) -> Result<User> {
         let job = (caller.clone(), user_id.to_owned(), changes);
-        let user = self
-            .write("change_user", job, |tx, app, job| {
-                async move {
-                    let (caller, user_id, changes) = &*job;
-                    apply(tx, &app, (caller, user_id), changes).await
-                }
-                .boxed()
-            })
-            .await?;
+        let user = match self.write("change_user", job.clone(), change).await {
+            // Somebody took an identifier at the same moment, and has it now.
+            Err(Error::Db(error)) if error.is_unique() => {
+                self.write("change_user", job, change).await
+            }
+            written => written,
+        }?;
         self.copied(user_id).await;
         Ok(user)
     }
+}
+
+type Job = (Caller, String, Changes);
+
+fn change<'t>(tx: &'t mut Tx<'_>, app: App, job: Arc<Job>) -> BoxFuture<'t, Result<User>> {
+    async move {
+        let (caller, user_id, changes) = &*job;
+        apply(tx, &app, (caller, user_id), changes).await
+    }
+    .boxed()
 }
 
 async fn apply(tx: &mut Tx<'_>, app: &App, who: Who<'_>, changes: &Changes) -> Result<User> {
@@ -89,6 +105,7 @@ async fn apply(tx: &mut Tx<'_>, app: &App, who: Who<'_>, changes: &Changes) -> R
     if let Rename::To(name) = &changes.name {
         rename(tx, app, who, name.as_deref()).await?;
     }
+    identifiers::replace(tx, app, who, &changes.identifiers).await?;
     if let Some(roles) = &changes.roles {
         set_roles(tx, app, who, roles).await?;
     }

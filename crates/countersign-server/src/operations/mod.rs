@@ -9,6 +9,7 @@ pub mod clearance;
 pub mod credentials;
 pub mod directory;
 pub mod events;
+mod identifiers;
 pub mod import;
 pub mod invitations;
 pub mod keys;

@@ -37,7 +37,7 @@ pub struct Event {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_id: Option<String>,
     /// What else it is about: the id of an API key, a signing key or an invitation, or the roles
-    /// that a user was given, a space between each.
+    /// that a user was given or the kinds of identifier that changed, a space between each.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// Who did it: a user's id, or `command`.

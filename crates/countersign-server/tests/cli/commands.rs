@@ -165,6 +165,37 @@ async fn disabling_a_user_ends_their_sessions_on_a_running_server_and_enabling_l
 }
 
 #[tokio::test]
+async fn what_a_user_is_found_by_is_changed_and_sessions_go_on() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let session = server.register("alice").await;
+    let change = |arguments: &[&str]| {
+        place.run(&[&["user", "identifiers", &*session.user_id, "--json"], arguments].concat(), "")
+    };
+    let found_by = |user: &Value| -> Vec<String> {
+        let found = user["identifiers"].as_array().expect("a list").iter();
+        found.map(|it| it["value"].as_str().expect("a text").to_owned()).collect()
+    };
+    let both = change(&["--email", "alicia@example.org", "--phone", "+15550100123"]).json();
+    assert_eq!(found_by(&both), ["alicia@example.org", "+15550100123"]);
+    let one = change(&["--username", "alice", "--without", "phone", "--without", "email"]).json();
+    assert_eq!(found_by(&one), ["alice"]);
+    let (status, me) = server.me(&session).await;
+    assert_eq!((status, found_by(&me)), (200, vec!["alice".to_owned()]));
+    for (arguments, code, why) in [
+        (&["--without", "username"][..], 1, "username"),
+        (&["--email", "a@b.org", "--without", "email"], 1, "at once"),
+        (&["--without", "address"], 2, "the kinds of identifier are"),
+        (&[], 2, "required"),
+    ] {
+        let refused = change(arguments);
+        assert_eq!(refused.code, Some(code), "{refused:?}");
+        assert!(refused.stderr.contains(why), "{refused:?}");
+    }
+    assert_eq!(place.json(&["user", "show", "alice"]), one);
+}
+
+#[tokio::test]
 async fn new_roles_make_access_tokens_stale_and_a_refresh_brings_them() {
     let place = Place::new();
     let server = place.serve().await;

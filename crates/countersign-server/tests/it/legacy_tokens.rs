@@ -10,8 +10,9 @@ use countersign::EndReason;
 use countersign_server::clock::Time;
 use countersign_server::config::{Config, DialectConfig, ListUsers, SigningSecret};
 use countersign_server::db::{DbError, Kind};
-use countersign_server::identifier::Identifier;
+use countersign_server::identifier::{self, Identifier};
 use countersign_server::operations::Caller;
+use countersign_server::operations::changes::Changes;
 use countersign_server::operations::legacy::token_id;
 use countersign_server::password::Password;
 use countersign_server::sql;
@@ -343,6 +344,19 @@ on_each_database! {
             let ended = moved.app.log_out_everywhere(&caller, &user.id, None, reason);
             ended.await.expect("they can be ended");
             assert_eq!(moved.told(old, &old.token(user)).await, old.ended, "{old:?}");
+        }
+    }
+
+    async fn none_is_good_after_what_the_user_is_found_by_was_changed_here(moved: Moved) {
+        for (old, user) in moved.all() {
+            let token = old.token(user);
+            assert_eq!(moved.told(old, &token).await, GOOD, "{old:?}");
+            let phone = Identifier::parse(&format!("+44207946{:04}", user.number));
+            let identifiers = vec![(identifier::Kind::Phone, Some(phone.expect("a phone")))];
+            let changes = Changes { identifiers, ..Changes::default() };
+            let done = moved.app.change_user(&moved.caller(), &user.id, changes).await;
+            done.expect("it can be changed");
+            assert_eq!(moved.told(old, &token).await, old.ended, "{old:?}");
         }
     }
 

@@ -12,6 +12,7 @@ use futures::future::join_all;
 use reqwest::Method;
 use serde_json::json;
 
+use crate::admin::{admin, patch};
 use crate::server::{Answer, PASSWORD, TestApp};
 
 sql! {
@@ -154,6 +155,21 @@ on_each_database! {
         let caller = Caller::command(server.app.clock.now());
         let user = server.app.user(&alice.user_id).await.expect("the user is there");
         assert!(server.app.unlock(&caller, &user).await.expect("the database answers"));
+        server.log_in("alice").await;
+    }
+
+    async fn failures_do_not_follow_an_identifier_to_its_next_holder(server: Limited) {
+        let admin = admin(&server, "root").await;
+        let alice = server.register("alice").await;
+        fails(&server, "alice", 5).await;
+        fails(&server, "alicia", 5).await;
+        has_to_wait(&server, "alice", PASSWORD, "1").await;
+        has_to_wait(&server, "alicia", PASSWORD, "1").await;
+        let body = json!({ "email": "alicia@example.org" });
+        let changed = patch(&server, &admin, &alice.user_id, body).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+        assert_eq!(server.log_in("alicia").await.user_id, alice.user_id);
+        server.register("alice").await;
         server.log_in("alice").await;
     }
 

@@ -53,4 +53,5 @@ mod seals;
 mod statements;
 mod status_lists;
 mod tokens;
+mod user_identifiers;
 mod x_access_token;

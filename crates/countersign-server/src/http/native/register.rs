@@ -16,6 +16,7 @@ use crate::http::openapi::{Operation, Tag};
 use crate::http::problem::Problem;
 use crate::identifier::{DisplayName, Identifier, Kind, Shapes};
 use crate::operations::Caller;
+use crate::operations::changes::Rename;
 use crate::operations::register::Registration;
 use crate::password::Password;
 
@@ -138,6 +139,22 @@ impl Identifiers {
         let given = given.into_iter().filter_map(|(kind, value)| Some((kind, value?)));
         given.map(|(kind, value)| parse_as(shapes, kind, &value)).collect()
     }
+}
+
+/// Reads what becomes of a user's identifiers: those that are left out stay.
+pub(super) fn changed_identifiers(
+    shapes: Shapes,
+    changes: [(Kind, Rename); 3],
+) -> Result<Vec<(Kind, Option<Identifier>)>, Error> {
+    let given = changes.into_iter().filter_map(|(kind, change)| match change {
+        Rename::No => None,
+        Rename::To(value) => Some((kind, value)),
+    });
+    let parse = |(kind, value): (Kind, Option<String>)| {
+        let identifier = value.map(|value| parse_as(shapes, kind, &value)).transpose()?;
+        Ok((kind, identifier))
+    };
+    given.map(parse).collect()
 }
 
 fn parse_as(shapes: Shapes, kind: Kind, value: &str) -> Result<Identifier, Error> {

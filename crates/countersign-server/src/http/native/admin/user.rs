@@ -11,11 +11,12 @@ use crate::app::App;
 use crate::http::admin::Admin;
 use crate::http::code;
 use crate::http::json::OptionalJson;
-use crate::http::native::register::display_name;
+use crate::http::native::register::{changed_identifiers, display_name};
 use crate::http::openapi::{Operation, Tag};
 use crate::http::path::Id;
 use crate::http::problem::Problem;
 use crate::http::query::NoQuery;
+use crate::identifier::Kind;
 use crate::operations::changes::{Changes, Rename};
 use crate::operations::roles::parse_roles;
 
@@ -36,11 +37,24 @@ pub fn about_get() -> Operation {
         .answers::<EntryAnswer>(200, "The user.")
 }
 
-/// What is to become of the user; what is left out stays, and `null` takes the name away.
+/// What is to become of the user; what is left out stays, and `null` takes the name or an
+/// identifier away.
 #[derive(Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 #[schemars(rename = "ChangeUser")]
 pub struct Patch {
+    /// An e-mail address, in the place of the one that is there.
+    #[schemars(with = "Option<String>")]
+    #[schemars(length(max = 254), extend("format" = "idn-email"))]
+    email: Rename,
+    /// 1 to 64 letters, digits and `.`, `_`, `-`.
+    #[schemars(with = "Option<String>")]
+    #[schemars(length(min = 1, max = 64))]
+    username: Rename,
+    /// A phone number in the international form, with a leading `+`.
+    #[schemars(with = "Option<String>")]
+    #[schemars(regex(pattern = r"^\+[0-9 ().-]{8,}$"))]
+    phone: Rename,
     /// What the person calls themselves.
     #[schemars(with = "Option<String>")]
     #[schemars(length(min = 1, max = 200))]
@@ -63,8 +77,10 @@ pub async fn patch(
     OptionalJson(patch): OptionalJson<Patch>,
 ) -> Result<Answer<EntryAnswer>, Problem> {
     let id = id.of("user")?;
-    let Patch { name, roles, active, must_change_password } = patch;
+    let Patch { email, username, phone, name, roles, active, must_change_password } = patch;
+    let identifiers = [(Kind::Email, email), (Kind::Username, username), (Kind::Phone, phone)];
     let changes = Changes {
+        identifiers: changed_identifiers(app.shapes, identifiers)?,
         name: name.parse(|name| display_name("name", &name))?,
         roles: roles.map(parse_roles).transpose()?,
         active,
@@ -77,9 +93,12 @@ pub async fn patch(
 /// What the API's document says of it.
 pub fn about_patch() -> Operation {
     Operation::new(Tag::Administration, "change_user", "Change a user")
-        .says("All of it is done, or nothing. What is left out stays; `null` takes the name away.")
+        .says(
+            "All of it is done, or nothing. What is left out stays; `null` takes the name or an \
+             identifier away, of which one must be left.",
+        )
         .answers::<EntryAnswer>(200, "The user, as they are now.")
-        .refuses([code::INVALID_FIELD, code::LAST_ADMIN])
+        .refuses([code::INVALID_FIELD, code::IDENTIFIER_TAKEN, code::LAST_ADMIN])
 }
 
 /// Deletes the user, and ends all their sessions.
