@@ -6,6 +6,7 @@ mod interrupted;
 mod raced;
 mod refused;
 mod sample;
+mod sealed;
 
 use std::path::Path;
 use std::process::{Child, Command};
