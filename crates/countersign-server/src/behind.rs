@@ -57,3 +57,44 @@ impl Turn<'_> {
         self.behind.read.store(self.heard, Ordering::Release);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::FutureExt as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_changes_while_the_table_is_read_is_read_in_the_next_turn() {
+        let behind = Behind::default();
+        let turn = behind.turn().await.expect("nothing was read yet");
+        behind.mark_changed();
+        turn.done();
+        behind.turn().await.expect("it changed meanwhile").done();
+        assert!(behind.turn().await.is_none(), "all that was heard of was read");
+    }
+
+    #[tokio::test]
+    async fn whoever_comes_while_the_table_is_read_waits_and_reads_only_what_is_new() {
+        let behind = Behind::default();
+        for changed in [false, true] {
+            behind.mark_changed();
+            let turn = behind.turn().await.expect("there is something new");
+            let mut second = Box::pin(behind.turn());
+            assert!(second.as_mut().now_or_never().is_none(), "one reads at a time");
+            if changed {
+                behind.mark_changed();
+            }
+            turn.done();
+            assert_eq!(second.await.is_some(), changed);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_turn_that_came_to_nothing_is_taken_again() {
+        let behind = Behind::default();
+        drop(behind.turn().await.expect("nothing was read yet"));
+        behind.turn().await.expect("nothing was read yet").done();
+        assert!(behind.turn().await.is_none());
+    }
+}

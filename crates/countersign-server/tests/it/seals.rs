@@ -131,6 +131,15 @@ async fn record(app: &App, user: &str) -> Result<()> {
     .await
 }
 
+/// Has this node seal until nothing is left, which is soon or never.
+async fn seal_all_by(app: &App) {
+    let sealed = async || {
+        app.seal_events().await.expect("the database answers");
+        verify(app).await.unsealed == 0
+    };
+    crate::redis_server::until("all is sealed", sealed).await;
+}
+
 async fn verify(app: &App) -> Chain {
     app.verify_events(&|_| {}).await.expect("the database answers")
 }

@@ -7,7 +7,8 @@ use countersign_server::params;
 use countersign_server::sql;
 use futures::future::join_all;
 
-use super::{SEALS, Sealed, alter, record, rows, try_to, verify};
+use super::{SEALS, Sealed, alter, record, rows, seal_all_by, try_to, verify};
+use crate::redis_server::until;
 use crate::server::TestApp;
 
 on_each_database! {
@@ -18,12 +19,7 @@ on_each_database! {
             assert_eq!(chain.fault, None);
             chain.unsealed == 0 && chain.events >= 2
         };
-        let waited = tokio::time::timeout(Duration::from_secs(10), async {
-            while !sealed().await {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        });
-        waited.await.expect("they are sealed");
+        until("they are sealed", sealed).await;
     }
 
     async fn a_log_that_two_nodes_write_while_it_is_sealed_verifies(server: TestApp) {
@@ -42,9 +38,7 @@ on_each_database! {
             }
         };
         tokio::join!(join_all((0..8).map(write)), check());
-        while verify(&server.app).await.unsealed > 0 {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until("all is sealed", async || verify(&server.app).await.unsealed == 0).await;
         let chain = verify(&server.app).await;
         assert_eq!(chain.fault, None);
         assert!(chain.events >= 400, "{chain:?}");
@@ -78,9 +72,7 @@ on_each_database! {
         log.app().clock.advance(Duration::from_secs(4));
         assert_eq!(other.app.seal_events().await.expect("the database answers"), 0);
         log.app().clock.advance(Duration::from_mins(1));
-        while verify(log.app()).await.unsealed > 0 {
-            other.app.seal_events().await.expect("the database answers");
-        }
+        seal_all_by(&other.app).await;
         assert_eq!(log.fault().await, None);
     }
 
@@ -91,9 +83,7 @@ on_each_database! {
         let hold = sql!("UPDATE leases SET holder = 'somebody', until = ? WHERE name = 'event_seals'");
         alter(log.app(), hold, &params![far]).await;
         record(&other.app, "joe").await.expect("the database answers");
-        while verify(log.app()).await.unsealed > 0 {
-            other.app.seal_events().await.expect("the database answers");
-        }
+        seal_all_by(&other.app).await;
         assert_eq!(log.fault().await, None);
     }
 
@@ -105,8 +95,6 @@ on_each_database! {
         let chain = verify(&other.app).await;
         assert_eq!((chain.fault, chain.unsealed), (None::<Fault>, 0));
         record(&other.app, "kim").await.expect("the database answers");
-        while verify(&other.app).await.unsealed > 0 {
-            other.app.seal_events().await.expect("the database answers");
-        }
+        seal_all_by(&other.app).await;
     }
 }
