@@ -1,6 +1,8 @@
-//! What addresses share a limit.
+//! What addresses share a limit, and which URLs do not leave this machine.
 
 use std::net::{IpAddr, Ipv6Addr};
+
+use url::{Host, Url};
 
 /// The network that one customer has: an IPv4 address, also where it is written as an IPv6 one,
 /// and the /64 of an IPv6 address, whose owner could use a new one for every request.
@@ -11,8 +13,55 @@ pub fn of(address: IpAddr) -> IpAddr {
     }
 }
 
+/// Whether what is sent to `url` stays on this machine: its host is a loopback address, `localhost`
+/// or a name under it (RFC 6761, section 6.3), or there is none.
+pub fn is_of_this_machine(url: &Url) -> bool {
+    match url.host() {
+        None => true,
+        // Of a scheme that is none of the web's, an address comes as a name, in any case.
+        Some(Host::Domain(name)) => match name.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => name.is_empty() || is_localhost(&name.to_ascii_lowercase()),
+        },
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+    }
+}
+
+fn is_localhost(name: &str) -> bool {
+    name == "localhost" || name.ends_with(".localhost")
+}
+
 #[cfg(test)]
 mod tests {
+    use url::Url;
+
+    #[test]
+    fn localhost_the_names_under_it_and_loopback_addresses_are_of_this_machine() {
+        let is_ours = |text: &str| super::is_of_this_machine(&Url::parse(text).expect("a URL"));
+        for host in ["localhost", "LOCALHOST", "db.Localhost", "a.b.localhost"] {
+            assert!(is_ours(&format!("http://{host}:8080/")), "{host}");
+            assert!(is_ours(&format!("postgres://user@{host}/db")), "{host}");
+        }
+        for host in ["127.0.0.1", "127.8.9.1", "[::1]"] {
+            assert!(is_ours(&format!("http://{host}")), "{host}");
+            assert!(is_ours(&format!("mysql://root@{host}:3306/db")), "{host}");
+        }
+        assert!(is_ours("postgres:///db?host=/run/postgresql"));
+        for host in [
+            "db.example.org",
+            "localhost.example.org",
+            "notlocalhost",
+            "10.0.0.1",
+            "0.0.0.0",
+            "127.0.0.1.example.org",
+            "[2001:db8::1]",
+        ] {
+            assert!(!is_ours(&format!("https://{host}")), "{host}");
+            assert!(!is_ours(&format!("postgres://user@{host}/db")), "{host}");
+        }
+    }
+
     #[test]
     fn one_customer_has_one_network_whatever_the_address_within_it() {
         let of = |text: &str| super::of(text.parse().expect("an address")).to_string();

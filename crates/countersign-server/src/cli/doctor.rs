@@ -1,7 +1,6 @@
 //! `countersign doctor`
 
 use std::fs;
-use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use url::{Host, Url};
+use url::Url;
 
 use super::output::table;
 use super::{Failure, Settings};
@@ -19,6 +18,7 @@ use crate::app::inspect::inspect;
 use crate::clock::{Clock, Time};
 use crate::config::{Config, Overrides};
 use crate::db::DbError;
+use crate::network;
 use crate::redis::Redis;
 use crate::secrets;
 use crate::tables::signing_key::{self, SigningKeyRow, State};
@@ -183,7 +183,7 @@ fn check_space(found: &mut Findings, data_dir: &Path) {
 /// else is on.
 fn check_encryption(found: &mut Findings, check: &'static str, url: &str) {
     let Ok(url) = Url::parse(url) else { return };
-    if url.scheme() == "sqlite" || is_on_this_machine(&url) {
+    if url.scheme() == "sqlite" || network::is_of_this_machine(&url) {
         return;
     }
     let option = |names: &[&str]| {
@@ -205,18 +205,6 @@ fn check_encryption(found: &mut Findings, check: &'static str, url: &str) {
             "the connection may be unencrypted; \
              add sslmode=verify-full (ssl-mode=VERIFY_IDENTITY for MySQL) to database.url",
         ),
-    }
-}
-
-fn is_on_this_machine(url: &Url) -> bool {
-    match url.host() {
-        None => true,
-        Some(Host::Domain(name)) => match name.parse::<IpAddr>() {
-            Ok(address) => address.is_loopback(),
-            Err(_) => name.is_empty() || name.eq_ignore_ascii_case("localhost"),
-        },
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
     }
 }
 

@@ -1,10 +1,11 @@
 //! The URL by which clients know the server.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
-use url::{Host, Url};
+use url::Url;
+
+use crate::network;
 
 /// An `https` URL, or an `http` one of this machine, without credentials, query and fragment.
 ///
@@ -70,13 +71,7 @@ impl PublicUrl {
 
 /// Whether `url` is `http` and of another machine.
 pub(super) fn is_plain_off_loopback(url: &Url) -> bool {
-    let loopback = match url.host() {
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
-        Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
-        None => false,
-    };
-    url.scheme() == "http" && !loopback
+    url.scheme() == "http" && !network::is_of_this_machine(url)
 }
 
 impl Default for PublicUrl {
