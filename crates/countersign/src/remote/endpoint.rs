@@ -99,7 +99,7 @@ fn parse(text: &str) -> Result<Url, SetupError> {
 }
 
 /// The address as it may be shown, be it one or not: a password in it is nobody's business.
-fn without_user(text: &str) -> String {
+pub(super) fn without_user(text: &str) -> String {
     text.rsplit_once('@').map_or(text, |(_, rest)| rest).to_owned()
 }
 

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use tokio::runtime::Handle;
 
 use super::config::within;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, without_user};
 use super::fetcher::{Fetcher, LONGEST_LIFE, Rules};
 use super::source::{KeySource, Seek};
 use super::task::Owner;
@@ -90,11 +90,20 @@ impl fmt::Debug for RemoteKeys {
 }
 
 /// Puts [`RemoteKeys`] together. Whatever is wrong is told by [`RemoteKeysBuilder::build`].
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[must_use]
 pub struct RemoteKeysBuilder {
     url: String,
     rules: Rules,
+}
+
+impl fmt::Debug for RemoteKeysBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RemoteKeysBuilder")
+            .field("url", &without_user(&self.url))
+            .field("rules", &self.rules)
+            .finish()
+    }
 }
 
 impl RemoteKeysBuilder {

@@ -120,30 +120,26 @@ impl RevocationSet {
         is_news
     }
 
-    /// All revocations, in parts: each is read when it is asked for, so that nobody holds all of them
-    /// nor keeps others from writing for long. What is taken in meanwhile may or may not be among
-    /// them.
+    /// How many parts there are: all revocations are in one of them.
+    pub fn parts_len(&self) -> usize {
+        self.shards.len() + 1
+    }
+
+    /// One of the parts, by its number from zero. Each is read when it is asked for, so that nobody
+    /// holds all revocations nor keeps others from writing for long. What is taken in meanwhile may
+    /// or may not be among them.
     ///
     /// ```
     /// use countersign::{EndReason, RevocationSet};
     ///
     /// let (set, copy) = (RevocationSet::new(), RevocationSet::new());
     /// set.revoke_session("sid-1", EndReason::Logout, 1_800_000_000);
-    /// set.parts().flatten().for_each(|revocation| { copy.apply(revocation); });
+    /// for revocation in (0..set.parts_len()).flat_map(|number| set.part(number)) {
+    ///     copy.apply(revocation);
+    /// }
     /// assert_eq!(copy.check(Some("sid-1"), Some(0), None), Some(EndReason::Logout));
     /// assert_eq!(copy.fingerprint(), set.fingerprint());
     /// ```
-    pub fn parts(&self) -> impl Iterator<Item = Vec<Revocation>> {
-        let shards = (0..self.parts_len()).map(|part| self.part(part));
-        shards.into_iter()
-    }
-
-    /// How many parts there are.
-    pub fn parts_len(&self) -> usize {
-        self.shards.len() + 1
-    }
-
-    /// One of the parts, by its number from zero: see [`RevocationSet::parts`].
     pub fn part(&self, number: usize) -> Vec<Revocation> {
         let Some(shard) = self.shards.get(number) else { return self.stale_part(number) };
         let over = |(key, entry): (&Key, &Entry)| Revocation {
@@ -287,7 +283,7 @@ mod tests {
             set.revoke_token(&count.to_string(), EndReason::Revoked, UNTIL + count);
         }
         set.stale_generations("a", 3, UNTIL);
-        for revocation in set.parts().flatten() {
+        for revocation in (0..set.parts_len()).flat_map(|number| set.part(number)) {
             assert!(copy.apply(revocation));
         }
         assert_eq!((copy.len(), copy.fingerprint()), (set.len(), set.fingerprint()));

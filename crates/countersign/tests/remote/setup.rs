@@ -29,8 +29,12 @@ async fn keys_are_configured_rightly_or_not_at_all() {
         "ftp://alice:secret@accounts.example.org/",
         "alice:secret@accounts.example.org",
     ] {
-        let shown = format!("{:?}", RemoteKeys::builder(url).build().unwrap_err());
-        assert!(!shown.contains("secret") && shown.contains("accounts.example.org"), "{shown}");
+        let keys = RemoteKeys::builder(url);
+        let feed = RevocationFeed::builder(url, "csk_x", KeyRing::default());
+        let builders = format!("{keys:?} {feed:?}");
+        for shown in [builders, format!("{:?}", keys.build().unwrap_err())] {
+            assert!(!shown.contains("secret") && shown.contains("accounts.example.org"), "{shown}");
+        }
     }
     let (zero, day) = (Duration::ZERO, Duration::from_hours(24));
     for (error, name) in [

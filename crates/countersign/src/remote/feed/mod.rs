@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 use self::follower::{Follower, HEARTBEAT};
 use self::snapshot::PROFILE;
 use super::config::within;
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, without_user};
 use super::task::Owner;
 use super::{FetchError, SetupError};
 use crate::clock::Clock;
@@ -150,7 +150,7 @@ impl RevocationFeedBuilder {
 impl fmt::Debug for RevocationFeedBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RevocationFeedBuilder")
-            .field("server", &self.server)
+            .field("server", &without_user(&self.server))
             .field("max_staleness", &self.max_staleness)
             .finish_non_exhaustive()
     }
