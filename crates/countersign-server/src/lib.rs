@@ -26,4 +26,5 @@ pub mod password;
 pub mod redis;
 pub mod secrets;
 pub mod tables;
+pub mod traces;
 pub mod uses;

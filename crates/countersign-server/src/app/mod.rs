@@ -39,6 +39,7 @@ use crate::password::{HashLane, LaneOptions};
 use crate::redis::Redis;
 use crate::secrets::MasterSecret;
 use crate::tables::counter;
+use crate::traces::Traces;
 use crate::uses::Uses;
 
 /// How many good tokens a verifier remembers, so that their signatures are not checked again.
@@ -101,6 +102,8 @@ pub struct Parts {
     pub(crate) followers: Followers,
     /// What is counted.
     pub metrics: Metrics,
+    /// Where requests are traced to, if anywhere.
+    pub traces: Option<Traces>,
 }
 
 /// Room for those who follow the revocations.
@@ -135,6 +138,7 @@ impl App {
         let now = clock.now();
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
         let id = entropy.uuid(now).to_string();
+        let traces = if command { None } else { Traces::start(&config.traces, &id)? };
         let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
         let sealing = Sealing::new(master.clone(), previous.clone());
         let seals = Seals::new(Box::pin(SealKey::load(&db, &sealing, &entropy)).await?);
@@ -178,6 +182,7 @@ impl App {
             audit,
             seals,
             metrics: Metrics::default(),
+            traces,
         }));
         app.prepare_keys(&Caller::command(now), command).await?;
         Ok((app, notices))
@@ -271,6 +276,14 @@ impl App {
 
     /// Ends in good order: what was noted is written, the others know, the files are complete.
     pub async fn shut_down(&self) -> Result<()> {
+        let ended = self.end().await;
+        if let Some(traces) = &self.traces {
+            traces.shut_down().await;
+        }
+        ended
+    }
+
+    async fn end(&self) -> Result<()> {
         self.flush_uses().await?;
         self.end_sealing().await?;
         self.end_housekeeping().await?;

@@ -17,6 +17,7 @@ use crate::password::LaneError;
 use crate::redis::Redis;
 use crate::secrets::{MasterSecret, SecretError, SecretSource, prepare_data_dir};
 use crate::tables::setting;
+use crate::traces::TracesError;
 
 /// What an [`App`](super::App) is built from.
 pub struct Setup {
@@ -74,6 +75,9 @@ pub enum StartError {
     /// The audit file.
     #[error("audit.file: {0}")]
     Audit(io::Error),
+    /// The collector of traces.
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     /// Something else that start-up does.
     #[error(transparent)]
     Operation(#[from] Error),

@@ -200,7 +200,8 @@ impl Failure {
                 | StartError::Lane(_)
                 | StartError::Redis(_)
                 | StartError::Cookies(_)
-                | StartError::Audit(_) => 2,
+                | StartError::Audit(_)
+                | StartError::Traces(_) => 2,
                 StartError::Db(_) | StartError::UnfinishedMove | StartError::Operation(_) => 1,
             },
         }

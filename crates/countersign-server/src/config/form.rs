@@ -127,6 +127,54 @@ pub(super) mod optional {
     }
 }
 
+/// What its own text says, or nothing.
+pub(super) mod parsed {
+    use std::fmt::Display;
+    use std::str::FromStr;
+
+    use serde::{Deserializer, Serializer, de::Error};
+
+    pub(in super::super) fn serialize<S: Serializer, T: Display>(
+        value: &Option<T>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match value {
+            Some(value) => serializer.collect_str(value),
+            None => serializer.serialize_str(""),
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>, T: FromStr<Err: Display>>(
+        deserializer: D,
+    ) -> Result<Option<T>, D::Error> {
+        let text = super::text_if_any(deserializer)?;
+        text.map(|text| text.parse().map_err(D::Error::custom)).transpose()
+    }
+}
+
+/// Secrets by their names. Shows the names.
+pub(super) mod secrets {
+    use std::collections::BTreeMap;
+
+    use secrecy::SecretString;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::super::signing_secret::REDACTED;
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        secrets: &BTreeMap<String, SecretString>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(secrets.keys().map(|name| (name, REDACTED)))
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<String, SecretString>, D::Error> {
+        BTreeMap::deserialize(deserializer)
+    }
+}
+
 /// An address and a port, or nothing.
 pub(super) mod address {
     use std::net::SocketAddr;

@@ -3,6 +3,7 @@
 //! Precedence: flag, environment (`COUNTERSIGN_TOKENS__ACCESS_TTL`), file, default. Relative paths
 //! are relative to the working directory, but for `audit.file`, which is relative to `data_dir`.
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub use self::origins::Origins;
 pub use self::public_url::PublicUrl;
 pub use self::redis::{RedisConfig, RedisServers};
 pub use self::signing_secret::SigningSecret;
+pub use self::traces::{CollectorUrl, TracesConfig};
 
 mod dialect;
 mod error;
@@ -31,6 +33,7 @@ mod redis;
 mod signing_secret;
 #[cfg(test)]
 mod tests;
+mod traces;
 mod validate;
 mod warnings;
 mod weak;
@@ -54,7 +57,7 @@ pub struct Config {
     /// The file of the master secret before this one, while it is being rotated.
     #[serde(with = "form::optional")]
     pub master_secret_previous_file: Option<PathBuf>,
-    /// Peers whose `X-Forwarded-For` is believed.
+    /// Peers whose `X-Forwarded-For` and `traceparent` are believed.
     #[serde(with = "form::networks")]
     pub trusted_proxies: Vec<IpNet>,
     /// `[database]`
@@ -83,6 +86,8 @@ pub struct Config {
     pub http: HttpConfig,
     /// `[metrics]`
     pub metrics: MetricsConfig,
+    /// `[traces]`
+    pub traces: TracesConfig,
     /// `[[dialects]]`
     pub dialects: Vec<DialectConfig>,
 }
@@ -294,6 +299,7 @@ impl Default for Config {
             limits: LimitsConfig { enabled: true },
             http: HttpConfig { max_connections: 10_000, max_streams: 1_000 },
             metrics: MetricsConfig { listen: None },
+            traces: TracesConfig { otlp: None, headers: BTreeMap::new(), sample_ratio: 1.0 },
             dialects: Vec::new(),
         }
     }

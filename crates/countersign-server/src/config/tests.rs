@@ -277,6 +277,12 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("redis", "url = \"redis+cluster://a:1/2\""),
         ("http", "max_connections = 0"),
         ("http", "max_streams = 0"),
+        ("traces", "sample_ratio = -0.1"),
+        ("traces", "sample_ratio = 1.01"),
+        ("traces", "sample_ratio = nan"),
+        ("traces", "otlp = \"127.0.0.1:4318\""),
+        ("traces", "otlp = \"grpc://127.0.0.1:4317\""),
+        ("traces", "otlp = \"https://h?key=k\""),
         ("audit", "file = \"..\""),
     ] {
         let key = setting.split(' ').next().expect("a key");
@@ -333,7 +339,8 @@ fn an_error_names_the_file_and_not_the_line_that_may_hold_a_secret() {
 #[test]
 fn no_secret_is_shown_by_debug_or_when_written_out() {
     let text = format!(
-        "[database]\nurl = \"postgres://u:hunter2@h/d\"\n{}",
+        "[database]\nurl = \"postgres://u:hunter2@h/d\"\n\
+         [traces]\notlp = \"http://h\"\nheaders = {{ api-key = \"collectors\" }}\n{}",
         dialect(&format!(
             "secret = \"{STRONG}\"\nlegacy_secret = \"my_precious\"\nlegacy_tokens_until = \"2027-01-31\""
         ))
@@ -341,10 +348,12 @@ fn no_secret_is_shown_by_debug_or_when_written_out() {
     let config = load(&text).expect("good");
     let written = serde_json::to_string(&config).expect("JSON");
     for shown in [format!("{config:?}"), written] {
-        for secret in ["hunter2", STRONG, "my_precious"] {
+        for secret in ["hunter2", STRONG, "my_precious", "collectors"] {
             assert!(!shown.contains(secret), "{shown}");
         }
     }
+    let warnings = config.warnings().join("\n");
+    assert!(warnings.contains("traces.headers: over http"), "{warnings}");
     let shown = refused("[database]\nurl = \"oracle://u:hunter2@h/d\"", "database.url");
     assert!(!shown.contains("hunter2"), "{shown}");
 }

@@ -26,6 +26,9 @@ impl Config {
         if !self.limits.enabled {
             warnings.push("limits.enabled: passwords can be tried without limit".into());
         }
+        if self.traces.shows_headers() {
+            warnings.push("traces.headers: over http others may read them on the way".into());
+        }
         warnings
     }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
+use opentelemetry::context::FutureExt as _;
 use parking_lot::Mutex;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
@@ -23,6 +24,7 @@ use super::tx::Endings;
 use super::{AsDbError, Db, DbError, Ended, Store, Tx};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::traces::Part;
 
 const RETRIES: u32 = 3;
 
@@ -124,7 +126,7 @@ impl Db {
     {
         let db = self.clone();
         let work = async move { db.keep_trying(name, change).await };
-        match tokio::spawn(work.in_current_span()).await {
+        match tokio::spawn(work.in_current_span().with_current_context()).await {
             Ok(result) => result,
             Err(error) if error.is_panic() => Err(E::from(DbError::Panicked { name })),
             Err(_) => Err(E::from(too_late())),
@@ -138,6 +140,7 @@ impl Db {
         E: From<DbError> + AsDbError + Send + 'static,
     {
         let started = Clock::System.monotonic();
+        let mut part = Part::write(self.kind().system(), name);
         let mut retries = 0;
         let result = loop {
             let attempt = match &self.inner.store {
@@ -159,6 +162,10 @@ impl Db {
         };
         let took = Clock::System.monotonic().saturating_sub(started);
         self.inner.door.counter(name).note(took, retries, result.is_err());
+        part.retried(retries);
+        if result.as_ref().err().and_then(AsDbError::as_db_error).is_some() {
+            part.failed();
+        }
         result
     }
 }

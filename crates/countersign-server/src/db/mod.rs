@@ -30,6 +30,7 @@ pub use sql::{numbered, numbered_length};
 pub use tx::{Ended, Tx};
 pub use value::{FromRow, FromValue, Row, Value};
 
+use crate::traces::Part;
 use server::Server;
 use sqlite::Sqlite;
 
@@ -42,6 +43,17 @@ pub enum Kind {
     Postgres,
     /// MySQL or MariaDB.
     MySql,
+}
+
+impl Kind {
+    /// Its name among systems (`db.system.name` of OpenTelemetry's conventions).
+    pub fn system(self) -> &'static str {
+        match self {
+            Self::Sqlite => "sqlite",
+            Self::Postgres => "postgresql",
+            Self::MySql => "mysql",
+        }
+    }
 }
 
 /// Where the database is and how long it is waited for.
@@ -132,6 +144,7 @@ impl Db {
     /// # Errors
     /// Whatever the database says, or [`DbError::Column`].
     pub async fn find<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Option<T>, DbError> {
+        let _part = Part::read(self.kind().system(), sql.text());
         let row = match &self.inner.store {
             Store::Sqlite(sqlite) => sqlite.readers.find(sql, params),
             Store::Server(server) => server.find(sql, params).await,
@@ -144,6 +157,7 @@ impl Db {
     /// # Errors
     /// Whatever the database says, or [`DbError::Column`].
     pub async fn list<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Vec<T>, DbError> {
+        let _part = Part::read(self.kind().system(), sql.text());
         tx::read_all(match &self.inner.store {
             Store::Sqlite(sqlite) => sqlite.readers.list(sql, params).await?,
             Store::Server(server) => server.list(sql, params).await?,

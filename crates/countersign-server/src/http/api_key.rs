@@ -106,7 +106,8 @@ impl Presented {
         let mut values = headers.get_all(AUTHORIZATION).iter();
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
-            return Err(Denial::from(Ambiguity::TwoHeaders).into());
+            let problem = Problem::from(Denial::from(Ambiguity::TwoHeaders));
+            return Err(problem.of_no_access_token());
         }
         let text = String::from_utf8_lossy(value.as_bytes());
         let (scheme, credentials) = text.split_once(' ').unwrap_or((&text, ""));

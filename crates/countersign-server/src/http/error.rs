@@ -83,7 +83,7 @@ impl From<Refusal> for Problem {
             Refusal::NotARefreshToken => {
                 Self::new(code::INVALID_GRANT, "The refresh token is not valid.")
             }
-            refusal => Denial::from(refusal).into(),
+            refusal => Self::from(Denial::from(refusal)).of_no_access_token(),
         }
     }
 }
@@ -102,7 +102,7 @@ impl From<Refusal> for Denial {
 
 impl From<Denial> for Problem {
     fn from(denial: Denial) -> Self {
-        match denial {
+        let problem = match &denial {
             Denial::Missing(_) => {
                 Self::new(code::TOKEN_MISSING, "Send an access token: Authorization: Bearer …")
                     .challenge(None)
@@ -116,14 +116,15 @@ impl From<Denial> for Problem {
             Denial::Ended(reason) => Self::new(code::INVALID_TOKEN, INVALID_TOKEN)
                 .reason(reason.as_str())
                 .challenge(Some("invalid_token")),
-            Denial::Ambiguous(ambiguity) => ambiguous(ambiguity),
-            Denial::Csrf(fault) => Self::new(csrf(fault), sentence(&fault.to_string())),
+            Denial::Ambiguous(ambiguity) => ambiguous(*ambiguity),
+            Denial::Csrf(fault) => Self::new(csrf(*fault), sentence(&fault.to_string())),
             Denial::OutOfTouch => unavailable(),
             denial => {
                 tracing::error!(%denial, "a guard refused what it was not set up to refuse");
                 Self::internal()
             }
-        }
+        };
+        problem.because_of(denial)
     }
 }
 

@@ -6,20 +6,23 @@ use std::fmt::{self, Write};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use countersign::layer::Denial;
 use ipnet::IpNet;
+use opentelemetry::context::FutureExt as _;
 use tower_http::catch_panic::CatchPanicLayer;
 use tracing::Instrument;
 
 use super::address::ClientAddress;
-use super::code;
+use super::code::{self, Code};
 use super::problem::Problem;
 use super::server::Peer;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
 use crate::metrics::Metrics;
+use crate::traces::{Traced, Traces};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const MAX_REQUEST_ID: usize = 64;
@@ -48,7 +51,7 @@ impl RequestId {
 /// What the layers need to know.
 #[derive(Clone)]
 pub struct Surroundings {
-    /// The proxies whose `X-Forwarded-For` is believed.
+    /// The proxies whose `X-Forwarded-For` and `traceparent` are believed.
     pub trusted_proxies: Vec<IpNet>,
     /// For the time of a request and of its id.
     pub clock: Clock,
@@ -56,6 +59,8 @@ pub struct Surroundings {
     pub entropy: Entropy,
     /// Where answers are counted.
     pub metrics: Metrics,
+    /// Where requests are traced to, if anywhere.
+    pub traces: Option<Traces>,
 }
 
 /// Puts the layers around all routes of `router`; none may be added after.
@@ -85,39 +90,82 @@ async fn attend(
     let id = RequestId::given(request.headers()).unwrap_or_else(|| {
         RequestId(surroundings.entropy.uuid(surroundings.clock.now()).to_string())
     });
-    let address = match request.extensions().get() {
-        Some(Peer(peer)) => {
-            ClientAddress::resolve(*peer, request.headers(), &surroundings.trusted_proxies)
-        }
-        None => ClientAddress::UNKNOWN,
-    };
+    let peer = request.extensions().get().copied();
+    let address = peer.map_or(ClientAddress::UNKNOWN, |Peer(peer)| {
+        ClientAddress::resolve(peer, request.headers(), &surroundings.trusted_proxies)
+    });
+    let (method, route) = (request.method().clone(), request.extensions().get().cloned());
+    let route = route.as_ref().map(MatchedPath::as_str);
+    let traced = surroundings.trace((&method, route), &id, (peer, request.headers()));
     let span = tracing::info_span!(
         "request",
         id = id.as_str(),
-        method = %request.method(),
+        method = %method,
         path = %Escaped(request.uri().path()),
         %address,
+        trace_id = traced.as_ref().map(|traced| tracing::field::display(traced.trace_id())),
     );
     let echo = HeaderValue::from_str(id.as_str()).ok();
     request.extensions_mut().insert(id);
     request.extensions_mut().insert(address);
-    let (method, route) = (request.method().clone(), request.extensions().get().cloned());
 
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let answering = next.run(request).instrument(span.clone());
+    let mut response = match &traced {
+        Some(traced) => answering.with_context(traced.context()).await,
+        None => answering.await,
+    };
 
-    let headers = response.headers_mut();
-    headers.entry(header::CACHE_CONTROL).or_insert(const { HeaderValue::from_static("no-store") });
-    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Some(echo) = echo {
-        headers.insert(X_REQUEST_ID, echo);
-    }
+    make_safe(response.headers_mut(), echo);
     let took = surroundings.clock.monotonic().saturating_sub(began);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
     span.in_scope(|| tracing::info!(status, micros, "answered"));
-    let route = route.as_ref().map(MatchedPath::as_str);
     surroundings.metrics.answered(route, &method, status, took);
+    if let Some(denial) = response.extensions().get() {
+        surroundings.metrics.refused(denial);
+    }
+    if let Some(traced) = traced {
+        traced.answered(response.status(), outcome(&response));
+    }
     response
+}
+
+fn make_safe(headers: &mut HeaderMap, request_id: Option<HeaderValue>) {
+    headers.entry(header::CACHE_CONTROL).or_insert(const { HeaderValue::from_static("no-store") });
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if let Some(id) = request_id {
+        headers.insert(X_REQUEST_ID, id);
+    }
+}
+
+impl Surroundings {
+    /// Begins the span of a request, if it is traced. Only a trusted proxy says of what trace it is
+    /// a part: others must not be able to steer what is traced, or to write into a trace of ours.
+    fn trace(
+        &self,
+        asked: (&Method, Option<&str>),
+        id: &RequestId,
+        (peer, headers): (Option<Peer>, &HeaderMap),
+    ) -> Option<Traced> {
+        let traces = self.traces.as_ref()?;
+        let is_trusted = peer.is_some_and(|peer| peer.is_in(&self.trusted_proxies));
+        traces.begin(asked, id.as_str(), is_trusted.then_some(headers))
+    }
+}
+
+/// What came of a request, in a word: why the token was refused, the code of the problem, or what
+/// the status says.
+fn outcome(response: &Response) -> &'static str {
+    let extensions = response.extensions();
+    if let Some(denial) = extensions.get::<Denial>() {
+        return denial.code();
+    }
+    match (extensions.get::<Code>(), response.status().as_u16()) {
+        (Some(code), _) => code.as_str(),
+        (None, ..400) => "ok",
+        (None, 400..500) => "refused",
+        (None, _) => "failed",
+    }
 }
 
 async fn not_found() -> Problem {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::http::{HeaderValue, Response, StatusCode, header};
 use axum::response::IntoResponse;
+use countersign::layer::Denial;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
@@ -23,6 +24,8 @@ pub struct Problem {
     /// In whole seconds.
     retry_after: Option<u32>,
     challenge: Option<Challenge>,
+    /// Why the access token was refused, where that is the problem.
+    denial: Option<Box<Denial>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +45,7 @@ impl Problem {
             reason: None,
             retry_after: None,
             challenge: None,
+            denial: None,
         }
     }
 
@@ -89,6 +93,20 @@ impl Problem {
         self
     }
 
+    /// Says that it is a refusal of an access token, for those who count. No client is told.
+    #[must_use]
+    pub fn because_of(mut self, denial: Denial) -> Self {
+        self.denial = Some(Box::new(denial));
+        self
+    }
+
+    /// Says that no access token was refused, whatever the words are.
+    #[must_use]
+    pub fn of_no_access_token(mut self) -> Self {
+        self.denial = None;
+        self
+    }
+
     /// The status of the answer.
     pub fn status(&self) -> StatusCode {
         self.code.status()
@@ -129,6 +147,11 @@ impl Problem {
         }
         if let Some(value) = self.challenge.and_then(Challenge::value) {
             headers.insert(header::WWW_AUTHENTICATE, value);
+        }
+        let extensions = response.extensions_mut();
+        extensions.insert(self.code);
+        if let Some(denial) = self.denial {
+            extensions.insert(*denial);
         }
         response
     }

@@ -234,7 +234,8 @@ pub fn router(app: &App) -> Result<Router, MountError> {
 /// What stands on the address of its own that `metrics.listen` names.
 pub fn metrics_router(app: &App) -> Router {
     let routes = Router::new().route("/metrics", get(metrics::get_without_key));
-    layers(routes.with_state(app.clone()), surroundings(app))
+    // Whoever collects metrics is not worth a trace.
+    layers(routes.with_state(app.clone()), Surroundings { traces: None, ..surroundings(app) })
 }
 
 fn surroundings(app: &App) -> Surroundings {
@@ -243,6 +244,7 @@ fn surroundings(app: &App) -> Surroundings {
         clock: app.clock.clone(),
         entropy: app.entropy.clone(),
         metrics: app.metrics.clone(),
+        traces: app.traces.clone(),
     }
 }
 

@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use countersign::layer::Denial;
 use http::Method;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
@@ -39,6 +40,7 @@ struct Inner {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     refreshes: Family<OutcomeLabels, Counter>,
+    refusals: Family<ReasonLabels, Counter>,
 }
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -58,6 +60,11 @@ struct OutcomeLabels {
     outcome: &'static str,
 }
 
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReasonLabels {
+    reason: &'static str,
+}
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut registry = Registry::with_prefix("countersign");
@@ -65,6 +72,7 @@ impl Default for Metrics {
         let durations: Family<_, _, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(DURATIONS));
         let refreshes = Family::default();
+        let refusals = Family::default();
         registry.register("http_requests", "Requests that were answered", requests.clone());
         registry.register(
             "http_request_duration_seconds",
@@ -76,7 +84,12 @@ impl Default for Metrics {
             "Refresh tokens that were presented, by what came of it",
             refreshes.clone(),
         );
-        Self(Arc::new(Inner { registry, requests, durations, refreshes }))
+        registry.register(
+            "refusals",
+            "Requests that were refused for their access token or its proof, by reason",
+            refusals.clone(),
+        );
+        Self(Arc::new(Inner { registry, requests, durations, refreshes, refusals }))
     }
 }
 
@@ -84,7 +97,11 @@ impl Metrics {
     /// A request was answered. `route` is the pattern that it matched, if any.
     pub fn answered(&self, route: Option<&str>, method: &Method, status: u16, took: Duration) {
         let route = route.unwrap_or(NO_ROUTE);
-        let labels = RequestLabels { route: route.to_owned(), method: known(method), status };
+        let labels = RequestLabels {
+            route: route.to_owned(),
+            method: known_method(method).unwrap_or("other"),
+            status,
+        };
         self.0.requests.get_or_create(&labels).inc();
         let labels = RouteLabels { route: route.to_owned() };
         self.0.durations.get_or_create(&labels).observe(took.as_secs_f64());
@@ -93,6 +110,11 @@ impl Metrics {
     /// A refresh token was presented.
     pub fn refreshed(&self, outcome: &'static str) {
         self.0.refreshes.get_or_create(&OutcomeLabels { outcome }).inc();
+    }
+
+    /// A request was refused, by a guard or by what asks as one.
+    pub fn refused(&self, denial: &Denial) {
+        self.0.refusals.get_or_create(&ReasonLabels { reason: denial.code() }).inc();
     }
 }
 
@@ -113,8 +135,8 @@ impl App {
 }
 
 /// The methods that there are; what a client invents would make a series of its own.
-fn known(method: &Method) -> &'static str {
+pub(crate) fn known_method(method: &Method) -> Option<&'static str> {
     const KNOWN: [&str; 9] =
         ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
-    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("other")
+    KNOWN.into_iter().find(|known| *known == method.as_str())
 }

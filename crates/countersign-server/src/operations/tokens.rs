@@ -9,6 +9,7 @@ use crate::clock::Time;
 use crate::error::{Error, Result};
 use crate::tables::session::Session;
 use crate::tables::user::User;
+use crate::traces::Part;
 
 impl App {
     /// The pair of the session's current generation. An access token never outlives its session.
@@ -33,7 +34,10 @@ impl App {
         if let Some(status) = self.status_claim(session) {
             token = token.claim("status", status);
         }
-        let access_token = token.sign(now.seconds())?;
+        let access_token = {
+            let _part = Part::of("sign");
+            token.sign(now.seconds())?
+        };
         Ok(TokenPair {
             access_token,
             access_expires_in: Time::from_seconds(expires_at)

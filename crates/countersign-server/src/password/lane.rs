@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use opentelemetry::Context;
 use parking_lot::{Condvar, Mutex};
 use tokio::sync::oneshot;
 
@@ -16,6 +17,7 @@ use super::formats::Stored;
 use super::queue::Queue;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::traces::Part;
 
 /// When a full queue is worth another try: it holds about so much work.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -265,6 +267,8 @@ struct Task {
     work: Work,
     /// When it came, by the monotonic clock.
     since: Duration,
+    /// Its wait, and what it is a part of.
+    traced: (Part, Context),
 }
 
 enum Work {
@@ -274,7 +278,8 @@ enum Work {
 
 impl Task {
     fn new(password: Password, work: Work) -> Self {
-        Self { password, work, since: Clock::System.monotonic() }
+        let traced = (Part::of("password wait"), Context::current());
+        Self { password, work, since: Clock::System.monotonic(), traced }
     }
 
     fn is_abandoned(&self) -> bool {
@@ -286,6 +291,10 @@ impl Task {
 
     /// Does the work. An answer that nobody waits for any more is dropped.
     fn run(self, bench: &mut Bench<'_>, entropy: &Entropy) {
+        let (wait, context) = self.traced;
+        drop(wait);
+        let _context = context.attach();
+        let _part = Part::of("password hash");
         match self.work {
             Work::Hash(answer) => match bench.hash(self.password.expose().as_bytes(), entropy) {
                 Ok(hash) => {

@@ -20,6 +20,7 @@ use tokio::time::timeout;
 
 use self::link::Link;
 use crate::config::RedisServers;
+use crate::traces::Part;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -110,6 +111,7 @@ impl Redis {
             State::Up(link, number) => (link.clone(), *number),
             State::Idle | State::Away => return Err(NoHelp::Away),
         };
+        let _part = Part::redis(command);
         let answer = match timeout(PATIENCE, link.ask(command)).await {
             Ok(answer) => answer.map_err(NoHelp::from),
             Err(_) => Err(NoHelp::TooLate),

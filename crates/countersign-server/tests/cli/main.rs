@@ -3,7 +3,11 @@
 #[path = "../support/database.rs"]
 #[macro_use]
 mod database;
+mod collector;
 mod program;
+#[path = "../support/redis.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod redis_server;
 
 mod apikeys;
 mod commands;
@@ -18,3 +22,4 @@ mod importing;
 mod logs;
 mod moving;
 mod sharing;
+mod traces;

@@ -147,6 +147,14 @@ fn set_cookies(answer: &Answer) -> Vec<(String, String, String)> {
 }
 
 on_each_database! {
+    async fn what_guards_and_logouts_refuse_is_counted(flask: Flask) {
+        for (method, path) in PROTECTED {
+            flask.request(method, path).send().await.expect("an answer");
+        }
+        let text = flask.app.metrics_text().expect("text");
+        assert!(text.contains("\ncountersign_refusals_total{reason=\"missing\"} 2\n"), "{text}");
+    }
+
     async fn a_right_login_is_told_token_and_userid(flask: Flask) {
         let token = flask.admin().await;
         let answer = flask.login("ADMIN@gmail.com", PASSWORD).await;

@@ -85,6 +85,67 @@ on_each_database! {
         }
     }
 
+    async fn refused_access_tokens_are_counted_by_reason(server: TestApp) {
+        let (_, key) = made(&server.app, &[Right::Metrics]).await;
+        let session = server.register("alice").await;
+        server.request(Method::GET, "/v1/me").send().await.expect("an answer");
+        let basic = server.request(Method::GET, "/v1/me").header("authorization", "Bearer  x");
+        basic.send().await.expect("an answer");
+        server.check("not.a.token").await;
+        server.get("/forward-auth", "not.a.token").await;
+        server.get("/forward-auth?role=admin", &session.access).await;
+        server.send(Method::POST, "/v1/logout", "not.a.token", json!({})).await;
+        let out = server.send(Method::POST, "/v1/logout", &session.access, json!({})).await;
+        assert_eq!(out.status, 204);
+        server.check(&session.access).await;
+        let other = server.log_in("alice").await;
+        // What is refused for something else is not counted.
+        server.refresh_answer(&session.refresh).await;
+        server.log_in_answer("alice", "not her password").await;
+        metrics(&server, "no key").await;
+        let twice = server.request(Method::GET, "/metrics").bearer_auth(&key);
+        assert_eq!(Answer::of(twice.bearer_auth("another")).await.status, 400);
+        server.advance(std::time::Duration::from_mins(16)).await;
+        server.check(&other.access).await;
+        server.app.clock.advance(std::time::Duration::from_mins(1));
+        let third = server.log_in("alice").await;
+        server.check(&third.access).await;
+        assert_eq!(metrics(&server, &key).await.status, 503);
+        server.app.catch_up().await.expect("the database answers");
+        let text = metrics(&server, &key).await.text;
+        let mut counted: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("countersign_refusals_total{reason=\""))
+            .collect();
+        counted.sort_unstable();
+        assert_eq!(counted, [
+            "expired\"} 1", "invalid\"} 3", "logout\"} 1", "malformed\"} 1", "missing\"} 1",
+            "out_of_touch\"} 1", "role\"} 1",
+        ]);
+    }
+
+    async fn the_dashboard_shows_what_there_is(server: TestApp) {
+        let dashboard = include_str!("../../../../deploy/grafana-dashboard.json");
+        let (_, key) = made(&server.app, &[Right::Metrics]).await;
+        let session = server.register("alice").await;
+        server.refresh(&session).await;
+        server.check("not.a.token").await;
+        let text = metrics(&server, &key).await.text;
+        let word = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let shown: std::collections::BTreeSet<&str> =
+            dashboard.split(word).filter(|it| it.starts_with("countersign_")).collect();
+        for series in shown.iter().filter(|it| **it != "countersign_redis_up") {
+            let is_there = |line: &str| line.strip_prefix(*series).is_some_and(|it| it.starts_with([' ', '{']));
+            assert!(text.lines().any(is_there), "{series}");
+        }
+        let unshown: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next())
+            .filter(|name| !shown.iter().any(|it| it.starts_with(name)))
+            .collect();
+        assert_eq!(unshown, ["countersign_hash_lane_memory_bytes"]);
+    }
+
     async fn what_others_count_is_read(server: TestApp) {
         let (_, key) = made(&server.app, &[Right::Metrics]).await;
         let session = server.register("alice").await;

@@ -125,6 +125,7 @@ fn router(seen: Arc<Seen>) -> Router {
             clock: Clock::System,
             entropy: Entropy::System,
             metrics: Metrics::default(),
+            traces: None,
         },
     )
 }

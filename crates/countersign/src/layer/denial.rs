@@ -79,6 +79,45 @@ pub enum Denial {
     Unprotected,
 }
 
+impl Denial {
+    /// A word for counters, which stays: one of a closed set, and nothing of the request is in it.
+    ///
+    /// ```
+    /// use countersign::layer::{CsrfFault, Denial};
+    /// use countersign::{EndReason, VerifyError};
+    ///
+    /// assert_eq!(Denial::Invalid(VerifyError::Expired).code(), "expired");
+    /// assert_eq!(Denial::Ended(EndReason::Logout).code(), "logout");
+    /// assert_eq!(Denial::Csrf(CsrfFault::Mismatch).code(), "csrf_mismatch");
+    /// ```
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Missing(_) => "missing",
+            Self::Malformed { .. } => "malformed",
+            Self::Ambiguous(_) => "ambiguous",
+            Self::Invalid(error) => match error {
+                VerifyError::Expired => "expired",
+                VerifyError::UnknownKey { .. } => "unknown_key",
+                VerifyError::NotYetValid | VerifyError::IssuedInFuture => "not_yet_valid",
+                VerifyError::Issuer => "issuer",
+                VerifyError::Audience => "audience",
+                _ => "invalid",
+            },
+            Self::WrongType { .. } => "wrong_type",
+            Self::Ended(reason) => reason.as_str(),
+            Self::NoUser { .. } => "no_user",
+            Self::OutOfTouch => "out_of_touch",
+            Self::Csrf(fault) => fault.code(),
+            Self::NotFresh { .. } => "not_fresh",
+            Self::Scope { .. } => "scope",
+            Self::Role => "role",
+            Self::Claims(_) => "claims",
+            Self::Body(_) => "body",
+            Self::Unprotected => "unprotected",
+        }
+    }
+}
+
 /// Why there is no token in a place.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

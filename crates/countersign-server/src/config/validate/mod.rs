@@ -11,8 +11,9 @@ use super::form::duration::text;
 use super::public_url::is_plain_off_loopback;
 use super::{
     AuditConfig, Config, CookiesConfig, DatabaseConfig, KeysConfig, Origins, PasswordsConfig,
-    SessionsConfig, TokensConfig,
+    SessionsConfig, TokensConfig, TracesConfig,
 };
+use crate::traces::TracesError;
 
 mod dialects;
 
@@ -48,6 +49,7 @@ pub(super) fn check(config: &Config, known_dialects: &[&str]) -> Check {
     passwords(&config.passwords)?;
     cross_origin(&config.cors.origins, &config.cookies)?;
     audit(&config.audit)?;
+    traces(&config.traces)?;
     within("http.max_connections", config.http.max_connections, 1..=1_000_000)?;
     within("http.max_streams", config.http.max_streams, 1..=1_000_000)?;
     dialects::check(&config.dialects, known_dialects)
@@ -187,4 +189,15 @@ fn audit(audit: &AuditConfig) -> Check {
         return refuse("audit.file", "the name of a file is wanted");
     }
     audit.retention.map_or(Ok(()), |kept| lasts("audit.retention", kept, DAY..=TEN_YEARS))
+}
+
+fn traces(traces: &TracesConfig) -> Check {
+    match traces.header_map() {
+        Err(TracesError::Header { name, problem }) => {
+            return refuse(&format!("traces.headers.{name}"), problem);
+        }
+        Err(error) => return refuse("traces.headers", error.to_string()),
+        Ok(_) => {}
+    }
+    within("traces.sample_ratio", traces.sample_ratio, 0.0..=1.0)
 }

@@ -28,6 +28,8 @@ pub enum Fail {
     },
     /// A body that is too large or too slow is refused alike for all.
     Native(Problem),
+    /// What the guard says.
+    Guarded(Box<Response<Bytes>>),
 }
 
 /// What a dialect says to whoever has to come back later.
@@ -77,6 +79,7 @@ impl Fail {
         match self {
             Self::Told { status, body, retry_after } => json_answer(status, &body, retry_after),
             Self::Native(problem) => problem.into_http(),
+            Self::Guarded(response) => *response,
         }
     }
 }

@@ -47,7 +47,8 @@ pub async fn get(
         None => identity(claims),
         Some(_) => {
             Err(Problem::new(code::ROLE_MISSING, "The user does not have a role that this needs.")
-                .challenge(Some("insufficient_scope")))
+                .challenge(Some("insufficient_scope"))
+                .because_of(Denial::Role))
         }
     }
 }
@@ -105,10 +106,7 @@ fn as_unauthorized(denial: Denial) -> Denial {
 /// must show that a page of ours sent it. Whether the original request is known to be a GET or a HEAD: a trusted proxy says so, in one
 /// header or in both.
 fn is_safe(app: &App, headers: &HeaderMap, peer: Option<Peer>) -> bool {
-    let trusted = peer.is_some_and(|Peer(peer)| {
-        let address = peer.ip().to_canonical();
-        app.config.trusted_proxies.iter().any(|net| net.contains(&address))
-    });
+    let trusted = peer.is_some_and(|peer| peer.is_in(&app.config.trusted_proxies));
     let mut methods = METHODS.into_iter().flat_map(|name| headers.get_all(name)).peekable();
     trusted && methods.peek().is_some() && methods.all(|method| method == "GET" || method == "HEAD")
 }

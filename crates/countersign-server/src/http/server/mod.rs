@@ -15,6 +15,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::FromRequestParts;
 use http::request::Parts;
+use ipnet::IpNet;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -38,6 +39,14 @@ const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// The address at the other end of the socket, in the extensions of every request.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
+
+impl Peer {
+    /// Whether it is in one of these networks.
+    pub fn is_in(self, networks: &[IpNet]) -> bool {
+        let address = self.0.ip().to_canonical();
+        networks.iter().any(|network| network.contains(&address))
+    }
+}
 
 /// Whether the server was told to stop, in the extensions of every request: for answers that would
 /// go on.

@@ -43,32 +43,31 @@ pub(super) fn protect(
 /// can decide, so the guard is asked here and not before.
 pub(super) async fn check(dialect: &Dialect, request: Request) -> Result<Bearer, Fail> {
     let (mut parts, body) = request.into_parts();
-    let told = |denial: Denial| refused(&denial);
-    let guard = Guard::of(&parts.extensions).map_err(told)?.clone();
+    let guard = Guard::of(&parts.extensions).map_err(|denial| refused(&denial))?.clone();
+    let told = |denial: Denial| Fail::Guarded(Box::new(guard.answer(&denial)));
     if guard.find(&parts).map_err(told)?.is_in_cookie() {
         let sent = find(dialect, Request::from_parts(parts.clone(), body)).await?;
-        parts.extensions.insert(sent);
+        parts.extensions.insert(sent.ok_or_else(|| told(CsrfFault::MissingHeader.into()))?);
     }
     let access = guard.check(&parts).await.map_err(told)?;
     Ok(dialect.bearer(access.verified(), access.attachment()))
 }
 
-async fn find(dialect: &Dialect, request: Request) -> Result<Sent, Fail> {
+async fn find(dialect: &Dialect, request: Request) -> Result<Option<Sent>, Fail> {
     let header = request.headers().get(HEADER).filter(|value| !value.is_empty());
     if let Some(value) = header {
-        return Ok(Sent(String::from_utf8_lossy(value.as_bytes()).into_owned()));
+        return Ok(Some(Sent(String::from_utf8_lossy(value.as_bytes()).into_owned())));
     }
-    let missing = || refused(&CsrfFault::MissingHeader.into());
     if !dialect.config().csrf_check_form {
-        return Err(missing());
+        return Ok(None);
     }
     let field = read_fields(request, &[Kind::UrlEncoded, Kind::Multipart])
         .await
         .and_then(|mut fields| fields.take(FIELD));
     match field {
-        Ok(Some(value)) if !value.is_empty() => Ok(Sent(value)),
+        Ok(Some(value)) if !value.is_empty() => Ok(Some(Sent(value))),
         // What is no form has no field.
-        Ok(_) | Err(BodyError::Malformed(_) | BodyError::UnsupportedMediaType) => Err(missing()),
+        Ok(_) | Err(BodyError::Malformed(_) | BodyError::UnsupportedMediaType) => Ok(None),
         Err(error) => Err(error.into()),
     }
 }
