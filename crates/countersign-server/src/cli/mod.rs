@@ -6,6 +6,7 @@ mod completions;
 mod configuration;
 mod doctor;
 mod events;
+mod health;
 mod import;
 mod invitation;
 mod key;
@@ -121,6 +122,8 @@ enum Command {
     /// Write the document of the API, as this configuration serves it.
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),
+    /// Ask the running server whether it lives.
+    Health(health::Health),
     /// Write the completions of a shell.
     Completions(completions::Completions),
 }
@@ -142,6 +145,7 @@ impl Command {
             Self::Config(configuration) => configuration.run(settings),
             Self::Doctor(doctor) => doctor.run(settings).await,
             Self::OpenApi(openapi) => openapi.run(settings),
+            Self::Health(health) => health.run(settings).await,
             Self::Completions(completions) => completions.run(),
         }
     }

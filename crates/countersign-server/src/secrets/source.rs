@@ -3,11 +3,12 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustix::process::{Uid, geteuid};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
@@ -90,7 +91,14 @@ fn unwritable(error: &io::Error) -> SecretError {
     SecretError::DataDir(format!("cannot write the master secret: {error}"))
 }
 
-/// Reads 32 bytes, as they are or as base64, from a file that its owner alone may read.
+/// The bits that the mode of a secret's file must not have. Where the file is root's and the reader
+/// is not, its group is how the reader may read it: systemd, by an access list, and Kubernetes, by
+/// `fsGroup`, hand a secret over so.
+fn forbidden(owner: Uid, reader: Uid) -> u32 {
+    if owner.is_root() && !reader.is_root() { 0o037 } else { 0o077 }
+}
+
+/// Reads 32 bytes, as they are or as base64, from a file that nobody else may read.
 fn read(key: &'static str, path: &Path) -> Result<MasterSecret, SecretError> {
     let refuse = |problem: String| invalid(key, format!("{}: {problem}", path.display()));
     let failed = |error: io::Error| refuse(error.to_string());
@@ -99,8 +107,9 @@ fn read(key: &'static str, path: &Path) -> Result<MasterSecret, SecretError> {
         return Err(refuse("not a regular file".into()));
     }
     let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & 0o077 != 0 {
+    let metadata = file.metadata().map_err(failed)?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & forbidden(Uid::from_raw(metadata.uid()), geteuid()) != 0 {
         return Err(refuse(format!("others may read it (mode {mode:04o}); chmod 0600 it")));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));

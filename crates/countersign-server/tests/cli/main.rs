@@ -18,6 +18,7 @@ mod endings;
 mod events;
 mod first_start;
 mod following;
+mod health;
 mod importing;
 mod logs;
 mod moving;

@@ -114,6 +114,19 @@ fn d9_a_file_that_others_may_read_is_refused_by_key_and_mode() {
 }
 
 #[test]
+fn the_group_reads_what_root_put_there_for_who_is_not_root_and_nobody_else_does() {
+    let (root, service) = (Uid::ROOT, Uid::from_raw(65_532));
+    for (owner, reader, allowed) in [
+        (root, service, 0o640),
+        (root, root, 0o600),
+        (service, service, 0o600),
+        (service, root, 0o600),
+    ] {
+        assert_eq!(forbidden(owner, reader), 0o777 & !allowed & 0o077, "{owner:?} {reader:?}");
+    }
+}
+
+#[test]
 fn d9_what_is_no_secret_is_refused_by_name_and_not_shown() {
     let folder = folder();
     for bad in ["", "changeme", "my_precious", "0123456789abcdef0123456789abcdef", "c2hvcnQ="] {
