@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use clap::Args;
 use futures::FutureExt as _;
 use futures::future::try_join_all;
+use sd_notify::NotifyState;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -48,6 +49,10 @@ impl Serve {
             None => None,
         };
         tell(settings, &app, &notices, (&listener, metrics.as_ref())).await?;
+        // To systemd, where it started this; without it nobody is told.
+        if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
+            tracing::warn!("NOTIFY_SOCKET: systemd was not told that this is ready: {error}");
+        }
         let limits = server::Limits {
             max_connections: app.config.http.max_connections,
             ..server::Limits::default()

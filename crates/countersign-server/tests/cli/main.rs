@@ -12,6 +12,7 @@ mod redis_server;
 mod apikeys;
 mod commands;
 mod configuration;
+mod deployment;
 mod dialects;
 mod doctor;
 mod endings;

@@ -128,7 +128,7 @@ pub(crate) fn finish(mut command: Command, input: &str) -> Ran {
 
 /// A running server, killed when it is dropped.
 pub(crate) struct Server {
-    child: Child,
+    pub(crate) child: Child,
     pub(crate) stdout: Text,
     pub(crate) stderr: Text,
     pub(crate) api: Api,

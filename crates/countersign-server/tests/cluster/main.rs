@@ -17,4 +17,5 @@ mod load;
 mod nodes;
 
 mod faults;
+mod proxy;
 mod revocation;

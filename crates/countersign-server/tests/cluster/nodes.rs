@@ -32,7 +32,8 @@ impl Cluster {
     pub(crate) async fn on_url(url: &str, redis: Option<&str>) -> Self {
         let mut place = Place::new()
             .set("COUNTERSIGN_DATABASE__URL", url)
-            .set("COUNTERSIGN_MASTER_SECRET", MASTER_SECRET);
+            .set("COUNTERSIGN_MASTER_SECRET", MASTER_SECRET)
+            .set("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1");
         if let Some(redis) = redis {
             place = place.set("COUNTERSIGN_REDIS__URL", redis);
         }

@@ -17,6 +17,7 @@ mod server;
 mod examples;
 mod logout;
 mod schemathesis;
+mod manifests;
 mod tools;
 
 use std::sync::Arc;
