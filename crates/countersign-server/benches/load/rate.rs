@@ -62,7 +62,7 @@ pub(crate) async fn measure(
     latencies.sort();
     Rate {
         latencies,
-        span: clock.monotonic() - begun,
+        span: clock.monotonic().saturating_sub(begun),
         busy: processor_time(server.child.id()).saturating_sub(busy),
     }
 }
@@ -75,7 +75,7 @@ async fn ask(client: Arc<Client>, work: Work, address: String, end: Duration) ->
         let request = client.request(work, &address).await;
         let asked = clock.monotonic();
         let (status, body) = connection.ask(request).await;
-        latencies.push(clock.monotonic() - asked);
+        latencies.push(clock.monotonic().saturating_sub(asked));
         client.read(work, status, &body).await;
     }
     latencies

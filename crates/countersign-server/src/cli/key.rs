@@ -20,7 +20,11 @@ pub(super) enum Key {
         now: bool,
     },
     /// Withdraw a key at once: every token that it signed is refused from now on.
-    Revoke { kid: String },
+    Revoke {
+        /// It may begin with a hyphen.
+        #[arg(allow_hyphen_values = true)]
+        kid: String,
+    },
 }
 
 impl Key {

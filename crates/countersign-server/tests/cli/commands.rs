@@ -12,6 +12,12 @@ fn ids(list: &Value) -> Vec<String> {
 }
 
 #[test]
+fn the_id_of_a_key_may_begin_with_a_hyphen() {
+    let ran = Place::new().run(&["key", "revoke", "-xH1Pqug1MlyKZDe"], "");
+    assert_eq!(ran.code, Some(1), "understood, and there is none: {ran:?}");
+}
+
+#[test]
 fn a_user_is_made_shown_and_listed_with_what_they_are_found_by() {
     let place = Place::new();
     let made = place.json(&[

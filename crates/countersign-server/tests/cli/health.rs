@@ -25,15 +25,16 @@ async fn a_server_is_asked_where_it_listens_whether_it_lives_and_whether_it_can_
 async fn a_server_that_hangs_or_is_gone_is_not_well() {
     let place = Place::new();
     let server = place.serve().await;
-    let place = place.set("COUNTERSIGN_LISTEN", &server.address);
+    let address = server.address.clone();
+    let place = place.set("COUNTERSIGN_LISTEN", &address);
     let told = |what: &str| {
         let ran = place.run(&["health"], "");
-        let start = format!("countersign: http://{}/healthz: ", server.address);
+        let start = format!("countersign: http://{address}/healthz: ");
         assert_eq!(ran.code, Some(1), "{ran:?}");
         assert!(ran.stderr.starts_with(&start) && ran.stderr.contains(what), "{ran:?}");
     };
     server.signal(Signal::STOP);
     told("no answer");
-    server.signal(Signal::KILL);
+    server.kill();
     told("refused");
 }
