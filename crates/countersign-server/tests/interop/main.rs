@@ -16,8 +16,8 @@ mod server;
 
 mod examples;
 mod logout;
-mod schemathesis;
 mod manifests;
+mod schemathesis;
 mod tools;
 
 use std::sync::Arc;
