@@ -58,7 +58,7 @@ pub(super) enum User {
         none: bool,
     },
     /// Change what a user is found by; each takes the place of what is there of its kind. Sessions
-    /// go on.
+    /// go on, but for those of a dialect.
     Identifiers {
         user: String,
         #[command(flatten)]
@@ -358,6 +358,12 @@ async fn set_identifiers(
     let given = given.parse(settings.shapes()?)?;
     if let Some(both) = without.iter().find(|kind| given.iter().any(|it| it.kind == **kind)) {
         return Err(Failure::Failed(format!("{both}: given and taken away at once")));
+    }
+    let twice =
+        |(at, it): (usize, &Identifier)| given[..at].iter().any(|other| other.kind == it.kind);
+    if given.iter().enumerate().any(twice) {
+        let told = "two of one kind: what is written like an address or a number is one";
+        return Err(Failure::Failed(told.into()));
     }
     let given = given.into_iter().map(|it| (it.kind, Some(it)));
     let identifiers = given.chain(without.into_iter().map(|kind| (kind, None))).collect();

@@ -1,18 +1,21 @@
 //! What a user is found by, changed: an identifier takes the place of those of its kind.
 
+use countersign::EndReason;
+
 use super::changes::Who;
 use super::record::Record;
-use crate::app::App;
+use crate::app::{App, NATIVE};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::identifier::{Identifier, Kind};
 use crate::tables::identifier::{self, StoredIdentifier};
-use crate::tables::user;
+use crate::tables::{session, user};
 
 /// Replaces the user's identifiers of these kinds, in a change that has locked the user's row.
 ///
-/// Sessions go on. Logins that are under way fail, since they found the user by what may be another's
-/// next; and so do tokens of an older system, which may name the user by it.
+/// Sessions of the native API go on. Those of a dialect end, and so do tokens of an older system: they
+/// may name the user by what may be another's next. Logins that are under way fail, since they found
+/// the user by it.
 pub(super) async fn replace(
     tx: &mut Tx<'_>,
     app: &App,
@@ -34,6 +37,11 @@ pub(super) async fn replace(
         return Err(Error::Invalid { field: first, reason: "missing", message });
     }
     user::bump_epoch(tx, user_id).await?;
+    for session in session::live_of_user_in(tx, user_id, caller.now).await? {
+        if session.channel != NATIVE {
+            app.end_session(tx, caller, &session.id, EndReason::Admin).await?;
+        }
+    }
     let kinds = changed.join(" ");
     let record = Record::of("identifiers_changed").user(user_id).about(&kinds);
     Ok(app.record(tx, caller, record).await?)

@@ -1,5 +1,7 @@
 //! What users are found by, changed by an admin.
 
+use countersign_server::config::DialectConfig;
+use countersign_server::db::Kind;
 use futures::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -44,6 +46,31 @@ async fn told(server: &TestApp, user_id: &str) -> Vec<(Option<String>, Option<St
     let mut told: Vec<_> = told.map(|event| (event.subject, event.actor)).collect();
     told.sort();
     told
+}
+
+/// Their tokens name the user by an identifier, which may be somebody else's next.
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_of_a_dialect_end_and_native_ones_go_on() {
+    let server = TestApp::with(Kind::Sqlite, |config| {
+        config.dialects =
+            vec![DialectConfig { name: "access-refresh".into(), ..DialectConfig::default() }];
+    });
+    let server = server.await.expect("SQLite is always there");
+    let admin = admin(&server, "root").await;
+    let body = json!({ "username": "alice", "password": PASSWORD });
+    let dialect = server.post("/registration", body).await.json();
+    let token = dialect["access_token"].as_str().expect("a token");
+    let native = server.post("/v1/login", json!({ "identifier": "alice", "password": PASSWORD }));
+    let native = Session::read(&native.await.json());
+    assert_eq!(server.get("/secret", token).await.status, 200);
+
+    let body = json!({ "username": "alicia" });
+    assert_eq!(patch(&server, &admin, &native.user_id, body).await.status, 200);
+    assert_eq!(server.get("/secret", token).await.status, 401);
+    assert_eq!(server.check(&native.access).await, 200);
+    let ended = server.get("/v1/sessions?ended=true", &native.access).await.json();
+    assert_eq!(ended["sessions"][0]["end_reason"], "admin");
+    assert_eq!(ended["sessions"][0]["channel"], "access-refresh");
 }
 
 on_each_database! {
