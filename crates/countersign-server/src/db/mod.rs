@@ -144,11 +144,11 @@ impl Db {
     /// # Errors
     /// Whatever the database says, or [`DbError::Column`].
     pub async fn find<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Option<T>, DbError> {
-        let _part = Part::read(self.kind().system(), sql.text());
-        let row = match &self.inner.store {
+        let part = Part::read(self.kind().system(), sql.text());
+        let row = part.unless_failed(match &self.inner.store {
             Store::Sqlite(sqlite) => sqlite.readers.find(sql, params),
             Store::Server(server) => server.find(sql, params).await,
-        };
+        });
         row?.map(|mut row| T::from_row(&mut row)).transpose()
     }
 
@@ -157,11 +157,11 @@ impl Db {
     /// # Errors
     /// Whatever the database says, or [`DbError::Column`].
     pub async fn list<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Vec<T>, DbError> {
-        let _part = Part::read(self.kind().system(), sql.text());
-        tx::read_all(match &self.inner.store {
-            Store::Sqlite(sqlite) => sqlite.readers.list(sql, params).await?,
-            Store::Server(server) => server.list(sql, params).await?,
-        })
+        let part = Part::read(self.kind().system(), sql.text());
+        tx::read_all(part.unless_failed(match &self.inner.store {
+            Store::Sqlite(sqlite) => sqlite.readers.list(sql, params).await,
+            Store::Server(server) => server.list(sql, params).await,
+        })?)
     }
 
     /// Asks the database whether it understands the statement.

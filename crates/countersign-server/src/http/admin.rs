@@ -2,6 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use countersign::EndReason;
+use countersign::layer::Denial;
 use http::request::Parts;
 
 use super::caller::caller;
@@ -10,7 +11,6 @@ use super::identity::{Identity, or_deleted};
 use super::openapi::{Input, Operation};
 use super::problem::Problem;
 use crate::app::App;
-use crate::error::Refusal;
 use crate::operations::Caller;
 
 /// An admin with a good access token.
@@ -38,7 +38,7 @@ impl FromRequestParts<App> for Admin {
         let caller = caller(parts, app);
         let user = app.user(identity.user_id()).await.map_err(or_deleted)?;
         if !user.is_active() {
-            return Err(Refusal::Ended(EndReason::Disabled).into());
+            return Err(Denial::Ended(EndReason::Disabled).into());
         }
         if !user.is_admin() {
             app.count_refusal(&caller, ("admin_refused", "not_admin"), &user.id).await?;

@@ -3,13 +3,13 @@
 
 use axum::extract::FromRequestParts;
 use countersign::EndReason;
-use countersign::layer::Access;
+use countersign::layer::{Access, Denial};
 use http::request::Parts;
 
 use super::code;
 use super::openapi::{Callers, Input, Operation};
 use super::problem::Problem;
-use crate::error::{Error, Refusal};
+use crate::error::Error;
 
 /// The user and the session of the access token that the guard found good; on a public route it is
 /// looked at now.
@@ -51,9 +51,9 @@ impl Input for Identity {
 
 /// Where an operation on the token's own user finds nobody, the token is no good: its user was
 /// deleted.
-pub fn or_deleted(error: Error) -> Error {
+pub fn or_deleted(error: Error) -> Problem {
     match error {
-        Error::NotFound("user") => Refusal::Ended(EndReason::Deleted).into(),
-        error => error,
+        Error::NotFound("user") => Denial::Ended(EndReason::Deleted).into(),
+        error => error.into(),
     }
 }

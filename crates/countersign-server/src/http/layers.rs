@@ -21,7 +21,7 @@ use super::problem::Problem;
 use super::server::Peer;
 use crate::clock::Clock;
 use crate::entropy::Entropy;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, known_method};
 use crate::traces::{Traced, Traces};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -100,7 +100,7 @@ async fn attend(
     let span = tracing::info_span!(
         "request",
         id = id.as_str(),
-        method = %method,
+        method = known_method(&method).unwrap_or("other"),
         path = %Escaped(request.uri().path()),
         %address,
         trace_id = traced.as_ref().map(|traced| tracing::field::display(traced.trace_id())),

@@ -111,11 +111,12 @@ impl Redis {
             State::Up(link, number) => (link.clone(), *number),
             State::Idle | State::Away => return Err(NoHelp::Away),
         };
-        let _part = Part::redis(command);
+        let part = Part::redis(command);
         let answer = match timeout(PATIENCE, link.ask(command)).await {
             Ok(answer) => answer.map_err(NoHelp::from),
             Err(_) => Err(NoHelp::TooLate),
         };
+        let answer = part.unless_failed(answer);
         if let Err(error @ (NoHelp::TooLate | NoHelp::Failed(_))) = &answer {
             tracing::warn!(%error, "Redis is away; the database does its work meanwhile");
             self.0.lose(number);

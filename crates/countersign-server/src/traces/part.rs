@@ -72,6 +72,14 @@ impl Part {
         }
     }
 
+    /// Ends with this outcome, and gives it back.
+    pub fn unless_failed<T, E>(mut self, outcome: Result<T, E>) -> Result<T, E> {
+        if outcome.is_err() {
+            self.failed();
+        }
+        outcome
+    }
+
     fn begin(kind: SpanKind, about: impl FnOnce() -> (Cow<'static, str>, Vec<KeyValue>)) -> Self {
         let within = |context: &Context| context.get::<SdkTracer>().map(|_| context.clone());
         let context = Context::map_current(within);

@@ -2,7 +2,8 @@
 
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::{
-    Span as _, SpanKind, Status, TraceContextExt as _, TraceId, Tracer as _,
+    Span as _, SpanContext, SpanKind, Status, TraceContextExt as _, TraceId, TraceState,
+    Tracer as _,
 };
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_http::HeaderExtractor;
@@ -62,7 +63,15 @@ fn parent(headers: &HeaderMap) -> Context {
         return Context::new();
     }
     let propagator = TraceContextPropagator::new();
-    propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers))
+    let named = propagator.extract_with_context(&Context::new(), &HeaderExtractor(headers));
+    let named = named.span().span_context().clone();
+    if !named.is_valid() {
+        return Context::new();
+    }
+    // Not its `tracestate`: that is text of anybody's, and would go along with every span.
+    let state = TraceState::NONE;
+    let (trace, span, flags) = (named.trace_id(), named.span_id(), named.trace_flags());
+    Context::new().with_remote_span_context(SpanContext::new(trace, span, flags, true, state))
 }
 
 impl Traced {

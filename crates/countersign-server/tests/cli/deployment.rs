@@ -237,6 +237,8 @@ async fn what_the_operators_page_wants_to_be_watched_is_measured() {
     // What was never counted has no name yet.
     server.register("alice").await;
     server.post("/v1/refresh", serde_json::json!({ "refresh_token": "rubbish" })).await;
+    let request = server.request(reqwest::Method::GET, "/v1/me").bearer_auth("rubbish");
+    assert_eq!(request.send().await.expect("it answers").status(), 401);
     let metrics = server.client.get(&url).send().await.expect("it answers");
     let metrics = metrics.text().await.expect("text");
     let page = text("docs/operating.md");
@@ -255,9 +257,12 @@ fn the_proxys_configuration_on_the_page_trusts_no_header_of_the_client() {
     for configuration in [text("deploy/nginx.conf"), text("docs/operating.md")] {
         let lines: Vec<_> = configuration.lines().map(str::trim).collect();
         let passes = lines.iter().filter(|line| line.starts_with("proxy_pass ")).count();
-        let told = "proxy_set_header X-Forwarded-For $remote_addr;";
         assert!(passes > 0);
-        assert_eq!(lines.iter().filter(|line| **line == told).count(), passes);
+        for told in
+            ["proxy_set_header X-Forwarded-For $remote_addr;", "proxy_set_header traceparent \"\";"]
+        {
+            assert_eq!(lines.iter().filter(|line| **line == told).count(), passes, "{told}");
+        }
     }
     assert!(text("deploy/countersign.toml").contains("trusted_proxies = [\"127.0.0.1\"]"));
 }

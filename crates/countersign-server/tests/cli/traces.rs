@@ -248,7 +248,7 @@ fn holds_named_attributes_alone(collector: &Collector) {
 
 /// A request that says that it is a part of a trace.
 async fn ask(server: &Server, path: &str, traceparents: &[String]) {
-    let mut request = server.request(Method::GET, path);
+    let mut request = server.request(Method::GET, path).header("tracestate", "whoever=says");
     for traceparent in traceparents {
         request = request.header("traceparent", traceparent);
     }
@@ -271,6 +271,7 @@ async fn a_trace_is_continued_for_a_trusted_proxy() {
     stop(server).await;
     let span = only(&collector, "GET /healthz");
     assert_eq!((hex(&span.trace_id), hex(&span.parent_span_id)), (TRACE.into(), PARENT.into()));
+    assert_eq!(span.trace_state, "", "it is text of anybody's");
     assert_eq!(collector.spans().len(), 1, "{:?}", collector.spans());
 }
 
