@@ -62,7 +62,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         T: Inputs + 'static,
     {
         let filter = MethodFilter::try_from(method.clone()).expect("axum knows the method");
-        let operation = Some(T::describe(about()));
+        let operation = Some(T::describe(about()).served_by(&method));
         Self { operation, ..Self::new(method, path, on(filter, handler)) }
     }
 

@@ -438,6 +438,16 @@ fn help_tells_the_exit_codes_and_completions_are_written() {
 }
 
 #[test]
+fn a_user_is_not_given_two_identifiers_of_one_kind() {
+    let place = Place::new();
+    place.json(&["user", "create", "--username", "alice"]);
+    let two = ["--email", "a@example.org", "--username", "b@example.org"];
+    let refused = place.run(&[&["user", "identifiers", "alice"], &two[..]].concat(), "");
+    assert_eq!(refused.code, Some(1), "{refused:?}");
+    assert!(refused.stderr.contains("two of one kind"), "{refused:?}");
+}
+
+#[test]
 fn openapi_writes_what_a_server_of_this_configuration_serves() {
     let place = Place::new();
     let kept = include_str!("../../../../docs/openapi.json");

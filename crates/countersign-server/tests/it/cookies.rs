@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::client::Answer as RawAnswer;
 use crate::client::{one, post_json};
 use crate::kit::{Tables, assert_sober, raw};
-use crate::server::{Answer, PASSWORD, TestApp};
+use crate::server::{Answer, Answered, PASSWORD, TestApp};
 
 const APP: &str = "https://app.example.org";
 
@@ -50,6 +50,15 @@ impl CookieApp {
         let lines: Vec<String> = headers.iter().map(|header| format!("{header}\r\n")).collect();
         let answer = raw(&self.0, line, lines.concat()).await;
         assert!(answer.status < 500, "{answer:?}");
+        let (method, path) = line.split_once(' ').expect("a method and a path");
+        Answered {
+            method: &method.parse().expect("a method"),
+            path: path.split_once('?').map_or(path, |(path, _)| path),
+            status: answer.status,
+            media_type: answer.header("content-type"),
+            body: &answer.text(),
+        }
+        .keeps_the_contract();
         answer
     }
 

@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use self::contract::Answered;
+pub(crate) use self::contract::Answered;
 use crate::database::TestDatabase;
 
 /// 2026-01-02T03:04:05Z, when every test begins.

@@ -193,8 +193,7 @@ impl<T: JsonSchema> Input for OptionalJson<T> {
 }
 
 /// What is said of a body that is no such object.
-const REFUSALS: [Code; 4] =
-    [code::INVALID_BODY, code::UNKNOWN_FIELD, code::BODY_TOO_LARGE, code::UNSUPPORTED_MEDIA_TYPE];
+const REFUSALS: [Code; 3] = [code::INVALID_BODY, code::UNKNOWN_FIELD, code::UNSUPPORTED_MEDIA_TYPE];
 
 fn parse<T: DeserializeOwned>(object: Map<String, Value>) -> Result<Json<T>, Problem> {
     Ok(Json(from_object(object)?))

@@ -40,7 +40,7 @@ pub struct UserAnswer {
 struct IdentifierAnswer {
     /// `email`, `username` or `phone`.
     kind: String,
-    /// As it was given.
+    /// As it was given; a phone number in the international form (E.164).
     value: String,
     /// Whether it was shown to be the user's.
     verified: bool,

@@ -62,10 +62,10 @@ pub fn about_get() -> Operation {
             json!({ "type": "array", "items": { "type": "string", "minLength": 1 } }),
             "What the user must be; all of them.",
         )
-        .answers_nothing(
-            200,
-            "It may: `X-Auth-User`, `X-Auth-Roles` and `X-Auth-Session` say whose it is.",
-        )
+        .answers_nothing(200, "It may.")
+        .with_header("X-Auth-User", "Whose it is: an id.")
+        .with_header("X-Auth-Roles", "What the user may do; a comma between each.")
+        .with_header("X-Auth-Session", "The session's id.")
         .refuses([
             code::INVALID_FIELD,
             code::UNKNOWN_PARAMETER,

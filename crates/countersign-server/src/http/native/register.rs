@@ -92,6 +92,7 @@ pub fn about_post() -> Operation {
             code::INVITATION_REQUIRED,
             code::INVITATION_INVALID,
             code::IDENTIFIER_TAKEN,
+            code::CONFLICT,
         ])
         .refuses(code::OF_LOGIN_PAGES)
 }

@@ -30,7 +30,7 @@ pub async fn get(
 /// What the API's document says of it.
 pub fn about_get() -> Operation {
     Operation::new(Tag::Sessions, "list_sessions", "List the sessions")
-        .query("ended", json!({ "type": "boolean" }), "Those that are over, of the last 30 days.")
+        .query("ended", json!({ "type": "boolean" }), "Those that are over, of the last 30 days, in parts. `cursor` and `limit` are for these alone.")
         .in_parts()
         .answers::<Sessions>(
             200,

@@ -1,5 +1,6 @@
 //! `GET /v1/status-lists/{list}` (draft-ietf-oauth-status-list, section 8)
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::response::IntoResponse;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
@@ -18,10 +19,11 @@ const MEDIA_TYPE: &str = "application/statuslist+jwt";
 /// A signed list of which sessions ended, for everybody.
 pub async fn get(
     State(app): State<App>,
-    Path(list): Path<String>,
+    list: Result<Path<String>, PathRejection>,
     caller: Caller,
 ) -> Result<impl IntoResponse, Problem> {
     let none = || Error::NotFound("status list");
+    let Ok(Path(list)) = list else { return Err(none().into()) };
     // Written as we write it, so that a cache has each list once.
     let list = list.parse().ok().filter(|number: &i64| number.to_string() == list);
     let token = app.status_list(list.ok_or_else(none)?, caller.now).await?.ok_or_else(none)?;

@@ -20,8 +20,7 @@ pub struct TokenForm {
 }
 
 /// What is said of another body.
-pub(super) const REFUSALS: [Code; 3] =
-    [code::INVALID_BODY, code::BODY_TOO_LARGE, code::UNSUPPORTED_MEDIA_TYPE];
+pub(super) const REFUSALS: [Code; 2] = [code::INVALID_BODY, code::UNSUPPORTED_MEDIA_TYPE];
 
 impl TokenForm {
     /// Reads `application/x-www-form-urlencoded` and nothing else.

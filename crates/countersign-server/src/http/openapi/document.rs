@@ -97,7 +97,18 @@ impl Schemas {
         let name = words(codes).join("-");
         let reference = json!({ "$ref": format!("#/components/responses/{name}") });
         let content = json!({ problem::MEDIA_TYPE: problem });
-        let refusal = json!({ "description": listed(codes), "content": content });
+        let mut refusal = json!({ "description": listed(codes), "content": content });
+        match codes.first().map(|code| code.status()) {
+            Some(StatusCode::UNAUTHORIZED) => {
+                refusal["headers"]["WWW-Authenticate"] =
+                    header("What is asked for (RFC 6750, section 3), but at a login.", "string");
+            }
+            Some(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE) => {
+                refusal["headers"]["Retry-After"] =
+                    header("When to come back, in seconds.", "integer");
+            }
+            _ => {}
+        }
         self.refusals.insert(name, refusal);
         reference
     }
@@ -146,8 +157,11 @@ fn parameter(parameter: &Parameter) -> Value {
 /// What is answered, and every error, one entry for each status.
 fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
     let mut responses: BTreeMap<String, Value> = BTreeMap::new();
-    for Answer { status, description, content } in &operation.answers {
+    for Answer { status, description, content, headers } in &operation.answers {
         let mut response = json!({ "description": description });
+        for (name, description) in headers {
+            response["headers"][name] = header(description, "string");
+        }
         for content in content {
             let schema = (content.schema)(&mut schemas.answers);
             response["content"][content.media_type] = json!({ "schema": schema });
@@ -164,6 +178,10 @@ fn responses(operation: &Operation, schemas: &mut Schemas) -> Value {
         }
     }
     json!(responses)
+}
+
+fn header(description: &str, kind: &str) -> Value {
+    json!({ "description": description, "schema": { "type": kind } })
 }
 
 fn problem(codes: &[Code], schemas: &mut SchemaGenerator) -> Value {
@@ -222,7 +240,7 @@ fn security_schemes(config: &Config) -> Value {
     if config.cookies.enabled {
         schemes["cookie"] = json!({
             "type": "apiKey", "in": "cookie", "name": "__Host-countersign_access",
-            "description": "Cookie mode; the name has no prefix over plain HTTP on loopback. Other \
+            "description": "Cookie mode; over plain HTTP on loopback the names have no prefix. Other \
                 methods than GET and HEAD also need what the cookie `__Host-countersign_csrf` holds, in \
                 `X-CSRF-Token`.",
         });

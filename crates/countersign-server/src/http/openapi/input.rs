@@ -1,5 +1,6 @@
 //! From a handler's signature to what its operation takes, and to the errors that come with that.
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, RawQuery, Request, State};
 use http::HeaderMap;
 use http::request::Parts;
@@ -49,7 +50,7 @@ inputs! { A, B, C, D, E }
 impl<S> Input for State<S> {}
 impl<T> Input for Extension<T> {}
 impl<T> Input for Option<Extension<T>> {}
-impl<T> Input for Path<T> {}
+impl<T> Input for Result<Path<T>, PathRejection> {}
 impl Input for HeaderMap {}
 impl Input for Parts {}
 impl Input for RawQuery {}

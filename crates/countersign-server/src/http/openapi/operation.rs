@@ -2,17 +2,19 @@
 
 use std::collections::BTreeSet;
 
+use http::Method;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};
 
 use crate::http::code::{self, Code};
 
 /// What the server may answer before any route sees the request, or of its own accord.
-pub(super) const ALWAYS: [Code; 10] = [
+pub(super) const ALWAYS: [Code; 11] = [
     code::INVALID_HOST,
     code::INVALID_FRAMING,
     code::INVALID_HEAD,
     code::REQUEST_TIMEOUT,
+    code::BODY_TOO_LARGE,
     code::URI_TOO_LONG,
     code::EXPECTATION_FAILED,
     code::HEAD_TOO_LARGE,
@@ -90,6 +92,8 @@ pub(super) struct Answer {
     pub(super) status: u16,
     pub(super) description: &'static str,
     pub(super) content: Vec<Content>,
+    /// Their names, and what they say.
+    pub(super) headers: Vec<(&'static str, &'static str)>,
 }
 
 #[derive(Clone, Debug)]
@@ -164,9 +168,9 @@ impl Operation {
     /// Adds `cursor` and `limit`.
     #[must_use]
     pub fn in_parts(self) -> Self {
-        let limit = json!({ "type": "integer", "minimum": 1, "maximum": 200, "default": 50 });
+        let limit = json!({ "type": "integer", "minimum": 1, "maximum": 200 });
         self.query("cursor", json!({ "type": "string" }), "The `next_cursor` of the part before.")
-            .query("limit", limit, "How many things a part has.")
+            .query("limit", limit, "How many things a part has; 50 if it is left out.")
     }
 
     /// Says what the body is.
@@ -193,7 +197,12 @@ impl Operation {
         let content = Content { media_type, schema: SchemaGenerator::subschema_for::<T> };
         match self.answers.last_mut().filter(|last| last.status == status) {
             Some(last) => last.content.push(content),
-            None => self.answers.push(Answer { status, description, content: vec![content] }),
+            None => self.answers.push(Answer {
+                status,
+                description,
+                content: vec![content],
+                headers: Vec::new(),
+            }),
         }
         self
     }
@@ -201,7 +210,24 @@ impl Operation {
     /// Adds an answer without a body.
     #[must_use]
     pub fn answers_nothing(mut self, status: u16, description: &'static str) -> Self {
-        self.answers.push(Answer { status, description, content: Vec::new() });
+        let (content, headers) = (Vec::new(), Vec::new());
+        self.answers.push(Answer { status, description, content, headers });
+        self
+    }
+
+    /// Adds what comes of the method: a page of others cannot make somebody's browser change anything.
+    #[must_use]
+    pub fn served_by(self, method: &Method) -> Self {
+        let is_forgeable = self.callers == Callers::AccessToken && !method.is_safe();
+        if is_forgeable { self.refuses(code::OF_COOKIES) } else { self }
+    }
+
+    /// Adds a field of the head to the answer that was added last.
+    #[must_use]
+    pub fn with_header(mut self, name: &'static str, description: &'static str) -> Self {
+        if let Some(last) = self.answers.last_mut() {
+            last.headers.push((name, description));
+        }
         self
     }
 

@@ -32,7 +32,7 @@ pub async fn get(
 pub fn about_get() -> Operation {
     Operation::new(Tag::Administration, "list_sessions_of_user", "List the sessions of a user")
         .must_query("user", json!({ "type": "string", "format": "uuid" }), "Whose.")
-        .query("ended", json!({ "type": "boolean" }), "Those that are over, of the last 30 days.")
+        .query("ended", json!({ "type": "boolean" }), "Those that are over, of the last 30 days, in parts. `cursor` and `limit` are for these alone.")
         .in_parts()
         .answers::<Sessions>(
             200,

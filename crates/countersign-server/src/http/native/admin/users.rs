@@ -50,7 +50,7 @@ pub fn about_get() -> Operation {
             "What one of the identifiers begins with.",
         )
         .in_parts()
-        .answers::<Users>(200, "A part of them, in the order in which they were made.")
+        .answers::<Users>(200, "A part of them, in the order in which they were made; with `query` in that of the identifiers.")
 }
 
 /// A user to be made: at least one identifier. Without a password nobody can log in yet.
@@ -109,5 +109,5 @@ pub fn about_post() -> Operation {
             "At least one of `email`, `username` and `phone`. Without a password nobody can log in yet.",
         )
         .answers::<EntryAnswer>(201, "The user.")
-        .refuses([code::INVALID_FIELD, code::IDENTIFIER_TAKEN])
+        .refuses([code::INVALID_FIELD, code::IDENTIFIER_TAKEN, code::CONFLICT])
 }

@@ -40,8 +40,10 @@ pub fn about_get() -> Operation {
              on where another broke off.",
         )
         .header("If-None-Match", "The `ETag` of the snapshot that is known.")
+        .header("Last-Event-ID", "The last event of a stream that was dealt with.")
         .answers_in::<String>(snapshot::MEDIA_TYPE, 200, "All revocations, a line each, and a JWT that signs them.")
         .answers_in::<String>(stream::MEDIA_TYPE, 200, "")
+        .with_header("ETag", "What is revoked, for `If-None-Match`.")
         .answers_nothing(304, "Nothing was revoked since.")
 }
 
