@@ -17,7 +17,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub use self::start::{Notices, Setup, StartError};
-use self::start::{Opened, open, raise_longest_access_ttl, redis};
+use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis};
 use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
@@ -131,7 +131,7 @@ impl App {
     /// Opens the database, finds the secrets, joins the other nodes and makes sure that there is a
     /// key to sign with.
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
-        let Opened { db, master, previous, mut notices } = open(&setup).await?;
+        let Opened { db, master, previous, check, mut notices } = open(&setup).await?;
         let Setup {
             config, clock, entropy, command, dialects_access_ttl, mirrored, shapes, ..
         } = setup;
@@ -185,6 +185,10 @@ impl App {
             traces,
         }));
         app.prepare_keys(&Caller::command(now), command).await?;
+        // Last: until all is sealed anew, the previous master secret must still be named.
+        if check.is_some() {
+            put_check(&app.db, check.as_deref(), &app.master).await?;
+        }
         Ok((app, notices))
     }
 

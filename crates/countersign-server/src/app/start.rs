@@ -97,6 +97,8 @@ pub(super) struct Opened {
     pub(super) db: Db,
     pub(super) master: Arc<MasterSecret>,
     pub(super) previous: Option<Arc<MasterSecret>>,
+    /// Which master secret the database was set up with, as far as it was.
+    pub(super) check: Option<String>,
     pub(super) notices: Notices,
 }
 
@@ -119,11 +121,15 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
     for warning in db.durability().await? {
         notices.warnings.push(warning.to_string());
     }
-    put_check(&db, check, &master).await?;
+    // Of two first starts with secrets of their own one must know at once that the other was quicker.
+    if check.is_none() {
+        put_check(&db, None, &master).await?;
+    }
     if let SecretSource::Created(path) = source {
         notices.created = Some(path);
     }
-    Ok(Opened { db, master: Arc::new(master), previous: previous.map(Arc::new), notices })
+    let (master, previous) = (Arc::new(master), previous.map(Arc::new));
+    Ok(Opened { db, master, previous, check, notices })
 }
 
 /// Which master secret the database was set up with, if it was.
@@ -151,13 +157,13 @@ pub(super) fn check_master(
 }
 
 /// Writes which master secret it is from now on, unless `known` says so already.
-async fn put_check(
+pub(super) async fn put_check(
     db: &Db,
-    known: Option<String>,
+    known: Option<&str>,
     master: &MasterSecret,
 ) -> Result<(), StartError> {
     let value = master.check_value();
-    if known.as_ref() == Some(&value) {
+    if known == Some(value.as_str()) {
         return Ok(());
     }
     let written = value.clone();

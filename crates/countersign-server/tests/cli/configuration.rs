@@ -103,6 +103,31 @@ fn another_master_secret_than_the_databases_is_refused_before_the_schema_is_chan
 }
 
 #[test]
+fn a_change_of_the_master_secret_that_is_cut_short_still_wants_the_previous_one() {
+    let place = Place::new();
+    place.json(&["user", "create", "--username", "alice"]);
+    let previous = place.data_dir().join("master-secret");
+    let list = |with_previous: bool| {
+        let mut command = place.command(PROGRAM);
+        command.arg("--data-dir").arg(place.data_dir()).args(["user", "list"]);
+        command.env("COUNTERSIGN_MASTER_SECRET", OTHER_SECRET);
+        if with_previous {
+            command.env("COUNTERSIGN_MASTER_SECRET_PREVIOUS_FILE", &previous);
+        }
+        finish(command, "")
+    };
+    let damage = "UPDATE signing_keys SET sealed = sealed || 'x'";
+    place.database().execute(damage, []).expect("there is a key");
+    assert_eq!(list(true).code, Some(1), "not all can be sealed anew");
+    let mend = "UPDATE signing_keys SET sealed = substr(sealed, 1, length(sealed) - 1)";
+    place.database().execute(mend, []).expect("there is a key");
+
+    refused(&list(false), "master_secret_file");
+    assert_eq!(list(true).code, Some(0));
+    assert_eq!(list(false).code, Some(0));
+}
+
+#[test]
 fn a_lost_master_secret_is_not_replaced() {
     let place = Place::new();
     place.json(&["user", "create", "--username", "alice"]);
