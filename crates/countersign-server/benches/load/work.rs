@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::{Method, Request, header};
+use http::{Method, Request, StatusCode, header};
 use http_body_util::Full;
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
-use crate::program::{PASSWORD, Place, Server, Session};
+use crate::program::{PASSWORD, Place, Server, Session, until};
 
 /// One kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +59,13 @@ impl Clients {
     pub(crate) async fn new(place: &Place, server: &Server, count: usize) -> Self {
         let made = place.json(&["apikey", "create", "load", "--right", "introspect"]);
         let key = made["key"].as_str().expect("a key").to_owned();
+        // The server hears of it within a second.
+        until(async || {
+            let asked = server.request(Method::POST, "/v1/introspect").bearer_auth(&key);
+            let answer = asked.send().await.expect("it answers");
+            (answer.status() != StatusCode::UNAUTHORIZED).then_some(())
+        })
+        .await;
         let mut all = Vec::new();
         for number in 0..count {
             let name = format!("load-{number}");

@@ -42,10 +42,7 @@ impl Contract {
     fn new() -> Self {
         let text = document(&Config::default()).to_text();
         let mut document: Value = serde_json::from_str(&text).expect("the document is JSON");
-        let schemas = document["components"]["schemas"].as_object_mut().expect("there are schemas");
-        for schema in schemas.values_mut().filter(|schema| schema["properties"].is_object()) {
-            schema["unevaluatedProperties"] = json!(false);
-        }
+        close(&mut document["components"]["schemas"]);
         Self { document, validators: Mutex::default() }
     }
 
@@ -91,6 +88,20 @@ impl Contract {
             Arc::new(jsonschema::draft202012::new(&schema).expect("the document has schemas"))
         };
         validators.entry(place.to_owned()).or_insert_with(make).clone()
+    }
+}
+
+/// Lets no object have a member that is not named.
+fn close(schema: &mut Value) {
+    match schema {
+        Value::Object(members) => {
+            if members.get("properties").is_some_and(Value::is_object) {
+                members.insert("unevaluatedProperties".to_owned(), json!(false));
+            }
+            members.values_mut().for_each(close);
+        }
+        Value::Array(schemas) => schemas.iter_mut().for_each(close),
+        _ => {}
     }
 }
 

@@ -38,7 +38,10 @@ impl JsonSchema for JwkSet {
             "properties": { "keys": { "type": "array", "items": {
                 "type": "object",
                 "required": ["kty", "kid", "alg", "use"],
-                "properties": { "kty": text, "kid": text, "alg": text, "use": { "const": "sig" } },
+                "properties": {
+                    "kty": text, "kid": text, "alg": text, "use": { "const": "sig" },
+                    "crv": text, "x": text, "y": text, "n": text, "e": text,
+                },
             } } },
         })
     }
