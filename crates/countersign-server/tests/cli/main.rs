@@ -4,6 +4,8 @@
 #[macro_use]
 mod database;
 mod collector;
+#[path = "../support/free.rs"]
+mod free;
 mod program;
 #[path = "../support/redis.rs"]
 #[expect(dead_code, reason = "other tests need more of it")]

@@ -1,7 +1,6 @@
 //! A database server of a test's own, which it may kill.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
@@ -12,6 +11,7 @@ use sqlx::{ConnectOptions as _, Connection as _};
 use tempfile::TempDir;
 
 use crate::database::run;
+use crate::free::free_address;
 
 /// `nobody`, on Debian and elsewhere: `PostgreSQL` refuses to run as root.
 const NOBODY: u32 = 65534;
@@ -38,9 +38,7 @@ impl DatabaseServer {
             eprintln!("skipped: {variable} names no server");
             return None;
         }
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = free.local_addr().expect("it has an address").port();
-        drop(free);
+        let port = free_address().port();
         let folder = tempfile::tempdir().expect("there is room for a folder");
         std::fs::write(folder.path().join("user.sql"), MARIADB_USER).expect("there is room");
         if rustix::process::geteuid().is_root() {

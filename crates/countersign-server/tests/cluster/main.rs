@@ -4,6 +4,10 @@
 #[path = "../support/database.rs"]
 #[expect(unused_macros, reason = "a cluster is on the databases that have servers")]
 mod database;
+#[path = "../support/free.rs"]
+mod free;
+#[path = "../support/nginx.rs"]
+mod nginx;
 #[path = "../cli/program.rs"]
 #[expect(dead_code, reason = "most of it is for the tests of the program itself")]
 mod program;

@@ -1,12 +1,13 @@
 //! nginx before three nodes, as `deploy/nginx.conf` has it.
 
 use std::fs;
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 
 use countersign_server::db::Kind;
 use tempfile::TempDir;
 
+use crate::free::free_address;
+use crate::nginx::{self, NGINX};
 use crate::nodes::{Cluster, impatient_client};
 use crate::program::{Api, until};
 
@@ -20,14 +21,10 @@ struct Nginx {
 impl Nginx {
     /// `None` where there is no nginx (it says so).
     async fn before(cluster: &Cluster) -> Option<Self> {
-        if Command::new("nginx").arg("-v").stderr(Stdio::null()).status().is_err() {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "there is no nginx");
-            eprintln!("skipped: there is no nginx");
+        if !nginx::is_installed() {
             return None;
         }
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let address = free.local_addr().expect("it has an address").to_string();
-        drop(free);
+        let address = free_address().to_string();
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/nginx.conf");
         let mut config = fs::read_to_string(file).expect("it is there");
@@ -38,18 +35,9 @@ impl Nginx {
         }
         fs::write(folder.path().join("nginx.conf"), config).expect("there is room for a file");
         // One process, which is the one that is ended.
-        let arguments = [
-            "-p",
-            ".",
-            "-c",
-            "nginx.conf",
-            "-e",
-            "error.log",
-            "-g",
-            "daemon off; master_process off;",
-        ];
-        let process = Command::new("nginx")
-            .args(arguments)
+        let process = Command::new(NGINX[0])
+            .args(&NGINX[1..])
+            .args(["-g", "daemon off; master_process off;"])
             .current_dir(folder.path())
             .stderr(Stdio::null())
             .spawn()

@@ -5,6 +5,8 @@
 #[path = "../support/database.rs"]
 #[expect(unused_macros, reason = "each system has a database of its own kind")]
 mod database;
+#[path = "../support/free.rs"]
+mod free;
 #[path = "../support/packages.rs"]
 mod packages;
 #[path = "../cli/program.rs"]

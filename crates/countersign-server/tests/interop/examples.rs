@@ -1,7 +1,6 @@
 //! The library's examples for other worlds, each a real program: whom they let in, and whom not.
 
 use std::fs::{self, File};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -17,13 +16,12 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::database::TestDatabase;
+use crate::free::free_address;
+use crate::nginx::{self, NGINX};
 use crate::packages::{PYTHON, can_fetch, install_python};
 use crate::server::{Session, TestApp, test_config};
 use crate::tools::{NODE, install_node};
 use crate::with_forgeries;
-
-/// What shows that nginx is there.
-pub(crate) const NGINX: [&str; 2] = ["nginx", "-v"];
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../countersign/examples");
 
@@ -101,7 +99,7 @@ impl Example {
     /// An application behind nginx, at addresses that are free.
     pub(crate) async fn nginx(source: &Source) -> Self {
         let mut nginx = Self::copy("nginx", |_| {}).await;
-        let (address, application) = (nginx.address.clone(), free_address());
+        let (address, application) = (nginx.address.clone(), free_address().to_string());
         let file = nginx.folder.path().join("nginx.conf");
         let config = fs::read_to_string(&file).expect("the example has a configuration");
         let config = config
@@ -111,18 +109,7 @@ impl Example {
         fs::write(&file, config).expect("there is room for a file");
         nginx.start(&application, source, &["python3", "app.py"]);
         // One process, which is the one that is ended.
-        let one = [
-            "nginx",
-            "-p",
-            ".",
-            "-c",
-            "nginx.conf",
-            "-e",
-            "error.log",
-            "-g",
-            "master_process off;",
-        ];
-        nginx.start(&address, source, &one);
+        nginx.start(&address, source, &[&NGINX[..], &["-g", "master_process off;"]].concat());
         nginx.is_up().await;
         nginx
     }
@@ -153,7 +140,7 @@ impl Example {
 
     fn at_work_in(folder: TempDir) -> Self {
         let client = Client::builder().no_proxy().build().expect("a client can be made");
-        Self { folder, programs: Vec::new(), address: free_address(), client }
+        Self { folder, programs: Vec::new(), address: free_address().to_string(), client }
     }
 
     /// Starts a program that listens at `address`, with the server's tokens.
@@ -242,12 +229,6 @@ impl Drop for Example {
     }
 }
 
-/// Where nobody listens.
-pub(crate) fn free_address() -> String {
-    let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-    free.local_addr().expect("it has an address").to_string()
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn flask_lets_in_whom_it_should() {
     if !can_fetch(&PYTHON) {
@@ -277,7 +258,7 @@ async fn express_lets_in_whom_it_should() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nginx_lets_in_whom_it_should_and_nobody_who_logged_out() {
-    if !can_fetch(&NGINX) || !can_fetch(&PYTHON) {
+    if !can_fetch(&PYTHON) || !nginx::is_installed() {
         return;
     }
     let issued = Issued::new().await;

@@ -8,7 +8,9 @@ use reqwest::StatusCode;
 use serde_json::Value;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::examples::{Example, NGINX, Source, free_address};
+use crate::examples::{Example, Source};
+use crate::free::free_address;
+use crate::nginx;
 use crate::packages::{PYTHON, can_fetch};
 use crate::program::{PROGRAM, Place, Server};
 
@@ -19,7 +21,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn flask_nginx_and_whoever_follows_by_push_each_refuse_a_logged_out_token_and_no_other() {
-    if !can_fetch(&PYTHON) || !can_fetch(&NGINX) {
+    if !can_fetch(&PYTHON) || !nginx::is_installed() {
         return;
     }
     let (place, server) = server().await;
@@ -68,7 +70,7 @@ async fn flask_nginx_and_whoever_follows_by_push_each_refuse_a_logged_out_token_
 
 /// The real server, which calls itself what it is reached by.
 async fn server() -> (Place, Server) {
-    let address = free_address();
+    let address = free_address().to_string();
     let place = Place::new().set("COUNTERSIGN_PUBLIC_URL", &format!("http://{address}"));
     let mut command = place.command(PROGRAM);
     command.arg("--data-dir").arg(place.data_dir()).args(["serve", "--listen", &address]);

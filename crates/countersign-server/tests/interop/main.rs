@@ -5,6 +5,10 @@
 #[path = "../support/database.rs"]
 #[expect(unused_macros, reason = "the database is of no interest here: SQLite does")]
 mod database;
+#[path = "../support/free.rs"]
+mod free;
+#[path = "../support/nginx.rs"]
+mod nginx;
 #[path = "../support/packages.rs"]
 mod packages;
 #[path = "../cli/program.rs"]

@@ -1,7 +1,6 @@
 //! What a proxy is told of the requests that it asks about, and a real nginx that asks.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use axum::Router;
@@ -16,6 +15,8 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::free::free_address;
+use crate::nginx::{self, NGINX};
 use crate::redis_server::until;
 use crate::server::{Answer, PASSWORD, Session, TestApp};
 
@@ -296,21 +297,12 @@ struct Nginx {
 impl Nginx {
     /// `None` where it is not installed (it says so).
     async fn before(server: &TestApp) -> Option<Self> {
-        if !Command::new("nginx")
-            .arg("-v")
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|it| it.success())
-        {
-            assert!(std::env::var("CI").as_deref() != Ok("true"), "nginx is not installed");
-            eprintln!("skipped: nginx is not installed");
+        if !nginx::is_installed() {
             return None;
         }
         let stop = CancellationToken::new();
         let application = application(stop.clone()).await;
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = free.local_addr().expect("it has an address").port();
-        drop(free);
+        let port = free_address().port();
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let documented = include_str!("../../../../docs/forward-auth.md");
         let locations =
@@ -327,10 +319,9 @@ impl Nginx {
              server {{ listen 127.0.0.1:{port};\n{locations}}} }}\n"
         );
         std::fs::write(folder.path().join("nginx.conf"), config).expect("there is room for a file");
-        let process = Command::new("nginx")
-            .arg("-p")
-            .arg(folder.path())
-            .args(["-c", "nginx.conf", "-e", "error.log"])
+        let process = Command::new(NGINX[0])
+            .args(&NGINX[1..])
+            .current_dir(folder.path())
             .spawn()
             .expect("nginx starts");
         let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");

@@ -6,7 +6,11 @@ mod database;
 #[path = "../wire/client.rs"]
 #[expect(dead_code, reason = "the tests of the wire need more of it")]
 mod client;
+#[path = "../support/free.rs"]
+mod free;
 mod kit;
+#[path = "../support/nginx.rs"]
+mod nginx;
 #[path = "../support/redis.rs"]
 mod redis_server;
 #[path = "../support/server.rs"]

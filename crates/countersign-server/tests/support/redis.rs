@@ -1,8 +1,7 @@
 //! A Redis of its own for each test that needs one, killed with it.
 //!
-//! Included by test targets: `#[path = "../support/redis.rs"] mod redis_server;`
+//! Included by test targets: `#[path = "../support/redis.rs"] mod redis_server;`, beside `free.rs`.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -10,6 +9,8 @@ use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, cmd};
 use rustix::process::{Pid, Signal};
 use tempfile::TempDir;
+
+use crate::free::free_address;
 
 /// A running `redis-server` that keeps nothing on disk.
 pub(crate) struct TestRedis {
@@ -43,9 +44,7 @@ impl TestRedis {
             eprintln!("skipped: COUNTERSIGN_TEST_REDIS is not set");
             return None;
         }
-        let free = TcpListener::bind("127.0.0.1:0").expect("a port is free");
-        let port = free.local_addr().expect("it has an address").port();
-        drop(free);
+        let port = free_address().port();
         let folder = tempfile::tempdir().expect("there is room for a folder");
         let options = options.iter().map(|option| (*option).to_owned()).collect();
         let mut redis = Self { port, folder, options, process: None };
