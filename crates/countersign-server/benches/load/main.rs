@@ -5,13 +5,6 @@
 //! `/healthz` in the same run, and beside the processor time that the server itself took for an answer.
 //! Without `COUNTERSIGN_LOAD_SECONDS` it is a test that all of it works.
 
-#[path = "../../tests/support/database.rs"]
-#[expect(unused_macros, reason = "what is measured is measured on all databases one after another")]
-mod database;
-#[path = "../../tests/cli/program.rs"]
-#[expect(dead_code, reason = "most of it is for the tests of the program itself")]
-mod program;
-
 mod connection;
 mod memory;
 mod rate;
@@ -20,6 +13,7 @@ mod work;
 use std::time::Duration;
 
 use countersign_server::db::Kind;
+use countersign_test_support::{database, program};
 
 use crate::database::TestDatabase;
 use crate::program::{Place, Server};

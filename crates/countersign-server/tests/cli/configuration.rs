@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt;
 
-use crate::program::{PROGRAM, Place, Ran, finish};
+use crate::program::{Place, Ran, binary, finish};
 
 const OTHER_SECRET: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
 
@@ -13,7 +13,7 @@ const OLDER: &str =
 fn start(place: &Place, text: &str) -> Ran {
     let file = place.folder.path().join("countersign.toml");
     std::fs::write(&file, text).expect("written");
-    let mut command = place.command(PROGRAM);
+    let mut command = place.command(binary());
     command.arg("--data-dir").arg(place.data_dir()).arg("--config").arg(&file);
     finish(command, "")
 }
@@ -108,7 +108,7 @@ fn a_change_of_the_master_secret_that_is_cut_short_still_wants_the_previous_one(
     place.json(&["user", "create", "--username", "alice"]);
     let previous = place.data_dir().join("master-secret");
     let list = |with_previous: bool| {
-        let mut command = place.command(PROGRAM);
+        let mut command = place.command(binary());
         command.arg("--data-dir").arg(place.data_dir()).args(["user", "list"]);
         command.env("COUNTERSIGN_MASTER_SECRET", OTHER_SECRET);
         if with_previous {

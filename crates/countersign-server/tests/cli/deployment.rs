@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use crate::program::{PASSWORD, PROGRAM, Place, finish, until};
+use crate::program::{PASSWORD, Place, binary, finish, until};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
@@ -35,7 +35,7 @@ fn configuration(file: Option<&str>, variables: &[(String, String)]) -> Value {
     let file = file.map(|file| Path::new(ROOT).join(file));
     let file = file.as_ref().map(|file| file.to_str().expect("a path in text"));
     let config = file.map_or(Vec::new(), |file| vec!["--config", file]);
-    let mut command = place.command(PROGRAM);
+    let mut command = place.command(binary());
     command.args(["config", "check", "--json"]).args(config);
     finish(command, "").json()
 }
@@ -222,7 +222,7 @@ async fn the_commands_of_the_operators_page_do_what_they_say_beside_a_server() {
     let script = blocks.join("\n").replace("/var/lib/countersign", &data_dir.to_string_lossy());
     let script = script.replace("/root/", &format!("{}/", place.folder.path().display()));
     let mut shell = place.command("bash");
-    let cs = format!("cs() {{ '{PROGRAM}' --data-dir '{}' \"$@\"; }}", data_dir.display());
+    let cs = format!("cs() {{ '{}' --data-dir '{}' \"$@\"; }}", binary(), data_dir.display());
     shell.args(["-euo", "pipefail", "-c", &format!("{cs}\n{script}")]);
     let ran = finish(shell, &format!("{PASSWORD}\n").repeat(20));
     assert_eq!(ran.code, Some(0), "{script}\n{ran:?}");

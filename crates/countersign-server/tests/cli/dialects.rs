@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::program::{PROGRAM, Place, Server, finish};
+use crate::program::{Place, Server, binary, finish};
 
 const TIGER: &str = "tiger scott";
 
@@ -28,14 +28,14 @@ async fn secrets_that_can_be_guessed_are_warned_of_at_start_by_name_and_not_show
          legacy_tokens_until = \"2999-12-31\"\n"
     );
     std::fs::write(place.folder.path().join("countersign.toml"), text).expect("written");
-    let mut command = place.command(PROGRAM);
+    let mut command = place.command(binary());
     command.arg("--data-dir").arg(place.data_dir());
     command.args(["--config", "countersign.toml", "serve", "--listen", "127.0.0.1:0"]);
     let server = Server::start(command).await;
     server.terminate();
     let told = server.stderr.clone();
     assert_eq!(server.end().await, Some(0));
-    let mut command = place.command(PROGRAM);
+    let mut command = place.command(binary());
     command.arg("--data-dir").arg(place.data_dir());
     command.args(["--config", "countersign.toml", "user", "list"]);
     for text in [told.get(), finish(command, "").stderr] {

@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
-use crate::program::{PASSWORD, PROGRAM, Place, finish};
+use crate::program::{PASSWORD, Place, binary, finish};
 
 fn mode(path: &Path) -> u32 {
     std::fs::metadata(path).expect("it is there").permissions().mode() & 0o777
@@ -29,7 +29,7 @@ async fn the_command_for_the_first_admin_works_as_it_is_printed() {
     let place = Place::new();
     // A folder that a shell would not take for one word.
     let data_dir = place.folder.path().join("it's data");
-    let mut start = place.command(PROGRAM);
+    let mut start = place.command(binary());
     start.arg("--data-dir").arg(&data_dir).args(["serve", "--listen", "127.0.0.1:0"]);
     let server = crate::program::Server::start(start).await;
     let line = server.stdout.line("  the first admin: ").await;
@@ -50,7 +50,7 @@ async fn the_command_for_the_first_admin_works_as_it_is_printed() {
 #[tokio::test]
 async fn serve_is_what_is_done_without_a_command() {
     let place = Place::new();
-    let mut start = place.command(PROGRAM);
+    let mut start = place.command(binary());
     start.arg("--data-dir").arg(place.data_dir()).args(["--listen", "127.0.0.1:0"]);
     let server = crate::program::Server::start(start).await;
     server.log_in_answer("nobody", PASSWORD).await;

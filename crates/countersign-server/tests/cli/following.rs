@@ -10,7 +10,7 @@ use reqwest::Method;
 use rustix::process::Signal;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::program::{PROGRAM, Place, Server, Session, until};
+use crate::program::{Place, Server, Session, binary, until};
 
 /// What the server calls itself, wherever it listens.
 const ISSUER: &str = "http://127.0.0.1:8080";
@@ -49,7 +49,7 @@ impl Following {
 
     /// Starts the server anew, where it was.
     async fn serve_again(&mut self) {
-        let mut command = self.place.command(PROGRAM);
+        let mut command = self.place.command(binary());
         command.arg("--data-dir").arg(self.place.data_dir());
         command.args(["serve", "--listen", &self.server.address]);
         self.server = Server::start(command).await;

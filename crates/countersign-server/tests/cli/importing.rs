@@ -15,7 +15,7 @@ use countersign_server::db::Kind;
 use serde_json::Value;
 
 use crate::database::TestDatabase;
-use crate::program::{PROGRAM, Place, Ran, finish};
+use crate::program::{Place, Ran, binary, finish};
 
 /// A hash by bcrypt, and what it is the hash of (a test vector of `crypt_blowfish`).
 const BCRYPT: &str = "$2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW";
@@ -61,7 +61,7 @@ impl Importing {
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = self.place.command(PROGRAM);
+        let mut command = self.place.command(binary());
         command.arg("--data-dir").arg(self.place.data_dir()).args(["import", "--json"]);
         command.args(arguments);
         command

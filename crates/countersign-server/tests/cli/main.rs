@@ -1,15 +1,9 @@
 //! The program as an operator runs it: the real binary, its files, its signals and its exit codes.
 
-#[path = "../support/database.rs"]
-#[macro_use]
-mod database;
+#[macro_use(on_each_database)]
+extern crate countersign_test_support;
+
 mod collector;
-#[path = "../support/free.rs"]
-mod free;
-mod program;
-#[path = "../support/redis.rs"]
-#[expect(dead_code, reason = "other tests need more of it")]
-mod redis_server;
 
 mod apikeys;
 mod commands;
@@ -27,3 +21,5 @@ mod logs;
 mod moving;
 mod sharing;
 mod traces;
+
+use countersign_test_support::{database, program, redis_server};

@@ -14,7 +14,7 @@ use std::process::{Child, Command};
 use countersign_server::db::Kind;
 
 use crate::database::TestDatabase;
-use crate::program::{PROGRAM, Place, Ran, finish, give_url};
+use crate::program::{Place, Ran, binary, finish, give_url};
 
 /// A place with a system that was used, and a database to move it to.
 struct Moving {
@@ -58,7 +58,7 @@ fn url(data_dir: &Path) -> String {
 }
 
 fn command(place: &Place, from: &str, to: &str) -> Command {
-    let mut command = place.command(PROGRAM);
+    let mut command = place.command(binary());
     command.args(["move", "--json"]);
     give_url(&mut command, ("--from", "COUNTERSIGN_MOVE_FROM"), from);
     give_url(&mut command, ("--to", "COUNTERSIGN_MOVE_TO"), to);

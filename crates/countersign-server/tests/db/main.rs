@@ -1,8 +1,8 @@
 //! What storage promises, on each of the three databases.
 
-#[path = "../support/database.rs"]
-#[macro_use]
-mod database;
+#[macro_use(on_each_database)]
+extern crate countersign_test_support;
+
 mod basics;
 mod inventory;
 mod migrations;
@@ -11,6 +11,7 @@ mod writes;
 
 use countersign_server::db::{Db, DbOptions, Kind, Migration};
 use countersign_server::sql;
+use countersign_test_support::database;
 use database::TestDatabase;
 
 const SCHEMA: &[Migration] = &[Migration::new(

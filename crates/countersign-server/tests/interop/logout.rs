@@ -12,7 +12,7 @@ use crate::examples::{Example, Source};
 use crate::free::free_address;
 use crate::nginx;
 use crate::packages::{PYTHON, can_fetch};
-use crate::program::{PROGRAM, Place, Server};
+use crate::program::{Place, Server, binary};
 
 const ROUNDS: usize = 20;
 /// Nothing that happens at all takes so long.
@@ -72,7 +72,7 @@ async fn flask_nginx_and_whoever_follows_by_push_each_refuse_a_logged_out_token_
 async fn server() -> (Place, Server) {
     let address = free_address().to_string();
     let place = Place::new().set("COUNTERSIGN_PUBLIC_URL", &format!("http://{address}"));
-    let mut command = place.command(PROGRAM);
+    let mut command = place.command(binary());
     command.arg("--data-dir").arg(place.data_dir()).args(["serve", "--listen", &address]);
     let server = Server::start(command).await;
     (place, server)

@@ -2,23 +2,8 @@
 //! Node; the library's examples for these worlds; and whether all hear of a logout. The packages are
 //! fetched from `PyPI` and npm, so this runs only when `COUNTERSIGN_TEST_INTEROP` is set.
 
-#[path = "../support/database.rs"]
-#[expect(unused_macros, reason = "the database is of no interest here: SQLite does")]
-mod database;
-#[path = "../support/free.rs"]
-mod free;
-#[path = "../support/nginx.rs"]
-mod nginx;
-#[path = "../support/packages.rs"]
-mod packages;
-#[path = "../cli/program.rs"]
-#[expect(dead_code, reason = "most of it is for the tests of the program itself")]
-mod program;
-#[path = "../support/server.rs"]
-#[expect(dead_code, reason = "most of the harness is for the tests of the server itself")]
-mod server;
-
 mod examples;
+mod flask;
 mod logout;
 mod manifests;
 mod schemathesis;
@@ -31,6 +16,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_server::clock::Clock;
 use countersign_server::config::{DialectConfig, SigningSecret};
 use countersign_server::db::Kind;
+use countersign_test_support::{database, free, nginx, packages, program, redis_server, server};
 use serde_json::{Value, json};
 
 use crate::database::TestDatabase;

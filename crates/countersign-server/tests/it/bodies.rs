@@ -368,13 +368,3 @@ async fn raw_head(server: &TestApp, line: &str) -> RawAnswer {
 async fn bearer(server: &TestApp, path: &str, access: &str) -> RawAnswer {
     raw(server, &format!("GET {path}"), format!("Authorization: Bearer {access}\r\n")).await
 }
-
-impl TestApp {
-    async fn log_in_with(&self, identifier: &str, password: &str, device: Option<&str>) -> Answer {
-        let mut body = json!({ "identifier": identifier, "password": password });
-        if let Some(device) = device {
-            body["device"] = json!(device);
-        }
-        self.post("/v1/login", body).await
-    }
-}

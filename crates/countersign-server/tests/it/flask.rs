@@ -4,18 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign::{Algorithm, Issuer, SigningKey};
 use countersign_server::config::{Config, DialectConfig, SigningSecret};
-use countersign_server::operations::Caller;
-use countersign_server::sql;
-use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use serde_json::{Value, json};
 
-use crate::server::{Answer, START, TestApp};
-
-sql! {
-    COME_ALONG = "INSERT INTO imports (user_id, source) VALUES (?, ?)";
-    REVOKED_THERE = "INSERT INTO revocations (subject, reason, until) VALUES (?, 'logout', ?)";
-}
+use crate::server::START;
 
 pub(crate) const SECRET: &str = "a configured secret of 32 bytes, or a few more";
 pub(crate) const OLD_SECRET: &str = "jwt-secret-string";
@@ -73,94 +64,6 @@ pub(crate) fn undecodable(token: &str) -> Vec<(String, &'static str)> {
         (with("nbf", json!(later)), "The token is not yet valid (nbf)"),
         (with("iat", json!(later)), "The token is not yet valid (iat)"),
     ]
-}
-
-impl Answer {
-    /// Whether it is of this status and body.
-    #[track_caller]
-    pub(crate) fn is(&self, status: u16, body: Value) {
-        assert_eq!((self.status.as_u16(), self.json()), (status, body), "{self:?}");
-        assert_eq!(self.headers[CONTENT_TYPE], "application/json");
-    }
-
-    /// As [`Answer::is`], for an answer that says when to come back.
-    #[track_caller]
-    pub(crate) fn is_for_later(&self, status: u16, body: Value) {
-        self.is(status, body);
-        assert!(self.headers.contains_key(RETRY_AFTER), "{self:?}");
-    }
-
-    /// As flask-jwt-extended answers.
-    #[track_caller]
-    pub(crate) fn is_msg(&self, status: u16, msg: &str) {
-        self.is(status, json!({ "msg": msg }));
-    }
-}
-
-impl TestApp {
-    /// A request with this `Authorization` header, as it is.
-    pub(crate) async fn authorized(&self, method: Method, path: &str, header: &str) -> Answer {
-        Answer::of(self.request(method, path).header(AUTHORIZATION, header)).await
-    }
-
-    pub(crate) async fn post_as(&self, path: &str, content_type: &str, body: &[u8]) -> Answer {
-        let request = self.request(Method::POST, path).header(CONTENT_TYPE, content_type);
-        Answer::of(request.body(body.to_vec())).await
-    }
-
-    /// The caller of what an operator does now.
-    pub(crate) fn operator(&self) -> Caller {
-        Caller::command(self.app.clock.now())
-    }
-
-    pub(crate) async fn user_id(&self, name: &str) -> String {
-        self.app.find_user(name).await.expect("there is such a user").id
-    }
-
-    pub(crate) async fn make_admin(&self, name: &str) {
-        let id = self.user_id(name).await;
-        let roles = vec!["admin".into()];
-        self.app.set_roles(&self.operator(), &id, roles).await.expect("a user");
-    }
-
-    pub(crate) async fn disable(&self, name: &str) {
-        let id = self.user_id(name).await;
-        self.app.disable(&self.operator(), &id).await.expect("a user");
-    }
-
-    pub(crate) async fn delete(&self, name: &str) {
-        let id = self.user_id(name).await;
-        self.app.delete_user(&self.operator(), &id).await.expect("a user");
-    }
-
-    pub(crate) async fn log_out_everywhere(&self, name: &str) {
-        let (id, caller) = (self.user_id(name).await, self.operator());
-        let reason = countersign::EndReason::LogoutAll;
-        self.app.log_out_everywhere(&caller, &id, None, reason).await.expect("a user");
-    }
-
-    /// How many sessions of the user are live.
-    pub(crate) async fn live(&self, name: &str) -> usize {
-        let (id, caller) = (self.user_id(name).await, self.operator());
-        self.app.sessions_of(&id, &caller).await.expect("the database answers").len()
-    }
-
-    /// Makes of a user one who came along from the system that `dialect` takes the place of.
-    pub(crate) async fn come_along(&self, name: &str, dialect: &str) {
-        let id = self.user_id(name).await;
-        self.execute(COME_ALONG, vec![id.into(), dialect.into()]).await;
-    }
-
-    /// Takes over that the older system revoked the token with this `jti`.
-    pub(crate) async fn revoked_there(&self, jti: &str) {
-        let subject = format!("token:legacy:{jti}");
-        let until = START.plus(std::time::Duration::from_hours(24 * 365));
-        self.execute(REVOKED_THERE, vec![subject.into(), until.into()]).await;
-    }
-
-    pub(crate) async fn purge(&self) {
-        self.app.purge(self.app.clock.now()).await.expect("the database answers");
-    }
 }
 
 /// Strict limits, the server's policy, and few lanes.

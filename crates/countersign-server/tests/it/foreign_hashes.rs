@@ -1,4 +1,4 @@
-//! Hashes that other systems made, through the front door. `tests/credentials/hashes.py` made the
+//! Hashes that other systems made, through the front door. `foreign_hashes/hashes.py` made the
 //! list, with those systems' own libraries; `p16` is a case of the acceptance list.
 
 use countersign_server::{params, sql};
@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 use crate::server::TestApp;
 
-const HASHES: &str = include_str!("../credentials/hashes.json");
+const HASHES: &str = include_str!("foreign_hashes/hashes.json");
 
 sql! {
     SET_HASH = "UPDATE passwords SET hash = ? WHERE user_id = ?";
@@ -32,15 +32,13 @@ fn of(made_by: &str) -> Foreign {
     all().into_iter().find(|foreign| foreign.made_by == made_by).expect("it is on the list")
 }
 
-impl TestApp {
-    /// Puts a hash in the place of the user's own, as an import would.
-    async fn bring(&self, user_id: &str, hash: &str) {
-        self.execute(SET_HASH, params![hash, user_id].to_vec()).await;
-    }
+/// Puts a hash in the place of the user's own, as an import would.
+async fn bring(server: &TestApp, user_id: &str, hash: &str) {
+    server.execute(SET_HASH, params![hash, user_id].to_vec()).await;
+}
 
-    async fn status(&self, password: &str) -> u16 {
-        self.log_in_answer("alice", password).await.status.as_u16()
-    }
+async fn status(server: &TestApp, password: &str) -> u16 {
+    server.log_in_answer("alice", password).await.status.as_u16()
 }
 
 /// The password but for its first character.
@@ -57,15 +55,15 @@ on_each_database! {
     async fn a_hash_of_another_system_serves_until_the_first_login_replaces_it(server: TestApp) {
         let alice = server.register("alice").await;
         for Foreign { made_by, password, hash, upgraded } in all() {
-            server.bring(&alice.user_id, &hash).await;
-            assert_eq!(server.status(&other(&password)).await, 401, "{made_by} {hash}");
+            bring(&server, &alice.user_id, &hash).await;
+            assert_eq!(status(&server, &other(&password)).await, 401, "{made_by} {hash}");
             assert_eq!(server.hash_of(&alice.user_id).await, hash, "{made_by}");
-            assert_eq!(server.status(&password).await, 200, "{made_by} {hash}");
+            assert_eq!(status(&server, &password).await, 200, "{made_by} {hash}");
             let after = server.hash_of(&alice.user_id).await;
             assert_eq!(after != hash, upgraded, "{made_by} {hash}");
             assert!(!upgraded || is_todays(&after), "{made_by} {after}");
-            assert_eq!(server.status(&password).await, 200, "{made_by} again");
-            assert_eq!(server.status(&other(&password)).await, 401, "{made_by} again");
+            assert_eq!(status(&server, &password).await, 200, "{made_by} again");
+            assert_eq!(status(&server, &other(&password)).await, 401, "{made_by} again");
             assert_eq!(server.hash_of(&alice.user_id).await, after, "{made_by}: replaced once");
         }
     }
@@ -74,18 +72,18 @@ on_each_database! {
         let alice = server.register("alice").await;
         let accented = all().into_iter().filter(|foreign| !foreign.password.is_ascii());
         for Foreign { made_by, password, hash, .. } in accented {
-            server.bring(&alice.user_id, &hash).await;
+            bring(&server, &alice.user_id, &hash).await;
             let (composed, decomposed): (String, String) =
                 (password.nfc().collect(), password.nfd().collect());
             let of_composed = password == composed;
             let expected = if of_composed { 200 } else { 401 };
             if !of_composed {
-                assert_eq!(server.status(&composed).await, expected, "{made_by} {hash}");
+                assert_eq!(status(&server, &composed).await, expected, "{made_by} {hash}");
             }
-            assert_eq!(server.status(&decomposed).await, 200, "{made_by} {hash}");
+            assert_eq!(status(&server, &decomposed).await, 200, "{made_by} {hash}");
             assert!(is_todays(&server.hash_of(&alice.user_id).await), "{made_by} {hash}");
-            assert_eq!(server.status(&composed).await, 200, "{made_by}: hashed anew in NFC");
-            assert_eq!(server.status(&decomposed).await, 200, "{made_by}: hashed anew in NFC");
+            assert_eq!(status(&server, &composed).await, 200, "{made_by}: hashed anew in NFC");
+            assert_eq!(status(&server, &decomposed).await, 200, "{made_by}: hashed anew in NFC");
         }
     }
 
@@ -93,22 +91,22 @@ on_each_database! {
         let alice = server.register("alice").await;
         let long = all().into_iter().find(|foreign| foreign.password.len() > 72);
         let Foreign { password, hash, .. } = long.expect("it is on the list");
-        server.bring(&alice.user_id, &hash).await;
+        bring(&server, &alice.user_id, &hash).await;
         for right in [&password, &password[..72], &format!("{}else", &password[..72])] {
-            assert_eq!(server.status(right).await, 200, "{right}");
+            assert_eq!(status(&server, right).await, 200, "{right}");
             assert_eq!(server.hash_of(&alice.user_id).await, hash, "nobody knows what followed");
         }
-        assert_eq!(server.status(&password[..71]).await, 401);
+        assert_eq!(status(&server, &password[..71]).await, 401);
     }
 
     async fn p5_a_nul_does_not_make_another_password_of_a_bcrypt_hash(server: TestApp) {
         let alice = server.register("alice").await;
         let Foreign { password, hash, .. } = of("bcrypt");
-        server.bring(&alice.user_id, &hash).await;
+        bring(&server, &alice.user_id, &hash).await;
         for repeated in [format!("{password}\0"), format!("{password}\0{password}")] {
-            assert_eq!(server.status(&repeated).await, 401, "{repeated:?}");
+            assert_eq!(status(&server, &repeated).await, 401, "{repeated:?}");
         }
-        assert_eq!(server.status(&password).await, 200);
+        assert_eq!(status(&server, &password).await, 200);
     }
 
     async fn p16_a_hostile_hash_is_a_wrong_password_at_the_usual_price(server: TestApp) {
@@ -117,7 +115,7 @@ on_each_database! {
         let unknown = server.log_in_answer("nobody", "my password").await;
         assert_eq!((unknown.status.as_u16(), server.app.lane.hashes() - before), (401, 1));
         for hostile in hostile() {
-            server.bring(&alice.user_id, &hostile).await;
+            bring(&server, &alice.user_id, &hostile).await;
             let before = server.app.lane.hashes();
             let refused = server.log_in_answer("alice", "my password").await;
             let (status, text) = (refused.status, &refused.text);

@@ -1,20 +1,9 @@
 //! The server through its front door: HTTP over real connections, on three databases.
 
-#[path = "../support/database.rs"]
-#[macro_use]
-mod database;
-#[path = "../wire/client.rs"]
-#[expect(dead_code, reason = "the tests of the wire need more of it")]
-mod client;
-#[path = "../support/free.rs"]
-mod free;
+#[macro_use(on_each_database)]
+extern crate countersign_test_support;
+
 mod kit;
-#[path = "../support/nginx.rs"]
-mod nginx;
-#[path = "../support/redis.rs"]
-mod redis_server;
-#[path = "../support/server.rs"]
-mod server;
 
 mod access_refresh;
 mod accounts;
@@ -48,6 +37,7 @@ mod openapi;
 mod passport;
 mod password_forms;
 mod passwords;
+mod published_lists;
 mod races;
 mod redis;
 mod refresh;
@@ -59,3 +49,5 @@ mod status_lists;
 mod tokens;
 mod user_identifiers;
 mod x_access_token;
+
+use countersign_test_support::{client, database, free, nginx, redis_server, server};

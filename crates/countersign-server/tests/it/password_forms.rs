@@ -73,45 +73,43 @@ async fn client_enters(app: &App, password: &str) -> bool {
     log_in(app, Presented::ClientSha256, &sha256(password)).await.is_ok()
 }
 
-impl TestApp {
-    async fn stored(&self, user_id: &str) -> Vec<Stored> {
-        self.app.db.list(FORMS, &params![user_id]).await.expect("the database answers")
-    }
+async fn stored(server: &TestApp, user_id: &str) -> Vec<Stored> {
+    server.app.db.list(FORMS, &params![user_id]).await.expect("the database answers")
+}
 
-    async fn forms(&self, user_id: &str) -> Vec<String> {
-        self.stored(user_id).await.into_iter().map(|stored| stored.form).collect()
-    }
+async fn forms(server: &TestApp, user_id: &str) -> Vec<String> {
+    stored(server, user_id).await.into_iter().map(|stored| stored.form).collect()
+}
 
-    /// Registers Alice and leaves her the form of clients that hash.
-    async fn register_client(&self) -> crate::server::Session {
-        let alice = self.register("alice").await;
-        let password = Password::parse(sha256(PASSWORD)).expect("a password");
-        let hash = self.app.lane.hash(password, [127, 0, 0, 1].into()).await.expect("room");
-        let row = params![CLIENT_SHA256, &hash, &alice.user_id, PLAIN];
-        self.execute(SET_ROW, row.to_vec()).await;
-        alice
-    }
+/// Registers Alice and leaves her the form of clients that hash.
+async fn register_client(server: &TestApp) -> crate::server::Session {
+    let alice = server.register("alice").await;
+    let password = Password::parse(sha256(PASSWORD)).expect("a password");
+    let hash = server.app.lane.hash(password, [127, 0, 0, 1].into()).await.expect("room");
+    let row = params![CLIENT_SHA256, &hash, &alice.user_id, PLAIN];
+    server.execute(SET_ROW, row.to_vec()).await;
+    alice
+}
 
-    async fn enters(&self, password: &str) -> bool {
-        self.log_in_answer("alice", password).await.status == 200
-    }
+async fn enters(server: &TestApp, password: &str) -> bool {
+    server.log_in_answer("alice", password).await.status == 200
 }
 
 on_each_database! {
     async fn what_was_typed_is_hashed_for_a_user_who_has_the_other_form_only(server: TestApp) {
-        let alice = server.register_client().await;
-        let before = server.stored(&alice.user_id).await;
-        assert!(server.enters(PASSWORD).await);
+        let alice = register_client(&server).await;
+        let before = stored(&server, &alice.user_id).await;
+        assert!(enters(&server, PASSWORD).await);
         assert!(client_enters(&server.app, PASSWORD).await);
         let (sent, other) = (sha256(PASSWORD), "a wrong pass phrase");
         for wrong in [&*sent, &sha256(&sent), other, &before[0].hash] {
-            assert!(!server.enters(wrong).await, "{wrong}");
+            assert!(!enters(&server, wrong).await, "{wrong}");
         }
         for wrong in [PASSWORD, &sent.to_uppercase(), &sha256(other)] {
             let refused = log_in(&server.app, Presented::ClientSha256, wrong).await;
             assert!(matches!(refused, Err(Error::InvalidCredentials(_))), "{wrong} {refused:?}");
         }
-        let after = server.stored(&alice.user_id).await;
+        let after = stored(&server, &alice.user_id).await;
         assert_eq!((after.len(), &after[0].hash), (1, &before[0].hash), "nothing is added");
     }
 
@@ -128,27 +126,27 @@ on_each_database! {
         let refused = events.iter().find(|event| event.outcome == "refused").expect("an event");
         assert_eq!(refused.reason.as_deref(), Some("needs_client_sha256"));
 
-        assert!(server.enters(PASSWORD).await);
-        assert_eq!(server.forms(&alice.user_id).await, [PLAIN], "no such client is expected there");
+        assert!(enters(&server, PASSWORD).await);
+        assert_eq!(forms(&server, &alice.user_id).await, [PLAIN], "no such client is expected there");
         assert!(log_in(&wanting, Presented::Typed, "a wrong pass phrase").await.is_err());
-        assert_eq!(server.forms(&alice.user_id).await, [PLAIN]);
+        assert_eq!(forms(&server, &alice.user_id).await, [PLAIN]);
 
         let typed = || log_in(&wanting, Presented::Typed, PASSWORD);
         for done in join_all(std::iter::repeat_with(typed).take(4)).await {
             done.expect("the password is right");
         }
-        let added = server.stored(&alice.user_id).await;
+        let added = stored(&server, &alice.user_id).await;
         assert_eq!(added.len(), 2, "added once");
         assert_eq!(added[0].form, CLIENT_SHA256);
-        assert!(client_enters(&wanting, PASSWORD).await && server.enters(PASSWORD).await);
+        assert!(client_enters(&wanting, PASSWORD).await && enters(&server, PASSWORD).await);
         assert!(!client_enters(&wanting, NEW).await);
         typed().await.expect("the password is right");
-        let after = server.stored(&alice.user_id).await;
+        let after = stored(&server, &alice.user_id).await;
         assert!(after.iter().zip(&added).all(|(after, added)| after.hash == added.hash));
     }
 
     async fn a_new_password_keeps_the_forms_that_the_user_had(server: TestApp) {
-        let alice = server.register_client().await;
+        let alice = register_client(&server).await;
         let wanting = wanting(&server).await;
         let own = server.log_in("alice").await;
         let change = |from: &'static str, to: &'static str| {
@@ -156,17 +154,17 @@ on_each_database! {
             server.send(Method::POST, "/v1/me/password", &own.access, body)
         };
         assert_eq!(change(PASSWORD, NEW).await.status, 204);
-        assert_eq!(server.forms(&alice.user_id).await, [CLIENT_SHA256]);
-        assert!(server.enters(NEW).await && client_enters(&wanting, NEW).await);
-        assert!(!server.enters(PASSWORD).await && !client_enters(&wanting, PASSWORD).await);
+        assert_eq!(forms(&server, &alice.user_id).await, [CLIENT_SHA256]);
+        assert!(enters(&server, NEW).await && client_enters(&wanting, NEW).await);
+        assert!(!enters(&server, PASSWORD).await && !client_enters(&wanting, PASSWORD).await);
 
         let caller = Caller::command(wanting.clock.now());
         let user = wanting.find_user(&alice.user_id).await.expect("she is there");
         let set = Password::parse(PASSWORD.into()).expect("a password");
         wanting.set_password(&caller, user, set).await.expect("it can be set");
-        assert_eq!(server.forms(&alice.user_id).await, [CLIENT_SHA256]);
-        assert!(server.enters(PASSWORD).await && client_enters(&wanting, PASSWORD).await);
-        assert!(!server.enters(NEW).await && !client_enters(&wanting, NEW).await);
+        assert_eq!(forms(&server, &alice.user_id).await, [CLIENT_SHA256]);
+        assert!(enters(&server, PASSWORD).await && client_enters(&wanting, PASSWORD).await);
+        assert!(!enters(&server, NEW).await && !client_enters(&wanting, NEW).await);
     }
 
     async fn a_new_password_is_stored_in_both_forms_for_a_user_who_had_both(server: TestApp) {
@@ -176,23 +174,23 @@ on_each_database! {
         let body = json!({ "current": PASSWORD, "new": NEW });
         let changed = server.send(Method::POST, "/v1/me/password", &alice.access, body).await;
         assert_eq!(changed.status, 204);
-        assert_eq!(server.forms(&alice.user_id).await, [CLIENT_SHA256, PLAIN]);
-        assert!(server.enters(NEW).await && client_enters(&wanting, NEW).await);
-        assert!(!server.enters(PASSWORD).await && !client_enters(&wanting, PASSWORD).await);
+        assert_eq!(forms(&server, &alice.user_id).await, [CLIENT_SHA256, PLAIN]);
+        assert!(enters(&server, NEW).await && client_enters(&wanting, NEW).await);
+        assert!(!enters(&server, PASSWORD).await && !client_enters(&wanting, PASSWORD).await);
     }
 
     async fn a_password_of_which_bcrypt_saw_the_beginning_adds_no_form(server: TestApp) {
         let alice = server.register("alice").await;
         let wanting = wanting(&server).await;
-        for (octets, forms) in [(72, 1), (71, 2)] {
+        for (octets, count) in [(72, 1), (71, 2)] {
             let of_length = |foreign: &Foreign| foreign.password.len() == octets;
             let foreign = all().into_iter().find(of_length).expect("it is on the list");
             let Foreign { password, hash, .. } = foreign;
             let row = params![PLAIN, &hash, &alice.user_id, PLAIN];
             server.execute(SET_ROW, row.to_vec()).await;
             log_in(&wanting, Presented::Typed, &password).await.expect("the password is right");
-            assert_eq!(server.forms(&alice.user_id).await.len(), forms);
-            assert_eq!(server.stored(&alice.user_id).await[forms - 1].hash == hash, forms == 1);
+            assert_eq!(forms(&server, &alice.user_id).await.len(), count);
+            assert_eq!(stored(&server, &alice.user_id).await[count - 1].hash == hash, count == 1);
         }
     }
 
@@ -202,11 +200,11 @@ on_each_database! {
             let Ok(Importable::Wrap(text)) = importable(&bare) else { panic!("{bare} is wrapped") };
             let hash = server.app.lane.hash(text, [127, 0, 0, 1].into()).await.expect("room");
             assert!(!hash.contains(&bare) && hash.starts_with("$argon2id$"));
-            let form = server.forms(&alice.user_id).await.remove(0);
+            let form = forms(&server, &alice.user_id).await.remove(0);
             let row = params![CLIENT_SHA256, &hash, &alice.user_id, &form];
             server.execute(SET_ROW, row.to_vec()).await;
-            assert!(server.enters(PASSWORD).await && client_enters(&server.app, PASSWORD).await);
-            assert!(!server.enters(&bare).await && !server.enters(NEW).await);
+            assert!(enters(&server, PASSWORD).await && client_enters(&server.app, PASSWORD).await);
+            assert!(!enters(&server, &bare).await && !enters(&server, NEW).await);
         }
     }
 }

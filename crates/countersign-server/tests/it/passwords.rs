@@ -1,8 +1,6 @@
 //! Passwords through the front door; `p1` and the like are cases of the acceptance list.
 
-use countersign_server::db::{DbError, Sql, Value};
 use countersign_server::{params, sql};
-use futures::FutureExt as _;
 use reqwest::Method;
 use serde_json::json;
 
@@ -10,51 +8,10 @@ use crate::server::{Answer, PASSWORD, TestApp};
 
 sql! {
     SET_HASH = "UPDATE passwords SET hash = ? WHERE user_id = ?";
-    FIND_HASH = "SELECT hash FROM passwords WHERE user_id = ?";
-    COUNT_USERS = "SELECT COUNT(*) FROM users";
     COUNT_SESSIONS = "SELECT COUNT(*) FROM sessions";
 }
 
 const NEW: &str = "another long pass phrase";
-
-impl TestApp {
-    /// Changes rows behind the server's back.
-    pub(crate) async fn execute(&self, statement: Sql, values: Vec<Value>) {
-        let done: Result<(), DbError> = self
-            .app
-            .db
-            .write("test", move |tx| {
-                let values = values.clone();
-                async move { tx.execute(statement, &values).await.map(drop) }.boxed()
-            })
-            .await;
-        done.expect("the database obeys");
-    }
-
-    pub(crate) async fn count(&self, statement: Sql) -> i64 {
-        let count = self.app.db.find(statement, &[]).await.expect("the database answers");
-        count.expect("a count")
-    }
-
-    pub(crate) async fn users(&self) -> i64 {
-        self.count(COUNT_USERS).await
-    }
-
-    pub(crate) async fn hash_of(&self, user_id: &str) -> String {
-        let hash = self.app.db.find(FIND_HASH, &params![user_id]).await;
-        hash.expect("the database answers").expect("a row")
-    }
-
-    async fn register_with(&self, name: &str, password: &str) -> Answer {
-        let email = format!("{name}@example.org");
-        self.post("/v1/register", json!({ "email": email, "password": password })).await
-    }
-
-    async fn change_password(&self, access: &str, current: &str, new: &str) -> Answer {
-        let body = json!({ "current": current, "new": new });
-        self.send(Method::POST, "/v1/me/password", access, body).await
-    }
-}
 
 /// A text of so many characters that no rule finds fault with.
 fn phrase(characters: usize) -> String {

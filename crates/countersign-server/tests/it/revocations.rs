@@ -306,7 +306,7 @@ on_each_database! {
         assert_eq!(snapshot(&server, &key).await.status, 200, "the snapshot has room of its own");
         drop(one);
         let again = async {
-            while Answer::head_of(&server, &key).await != 200 {
+            while head_of(&server, &key).await != 200 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -327,10 +327,8 @@ on_each_database! {
     }
 }
 
-impl Answer {
-    /// The status of a stream that nobody reads.
-    async fn head_of(server: &TestApp, key: &str) -> u16 {
-        let request = ask(server, key).header("accept", "text/event-stream");
-        request.send().await.expect("the server answers").status().as_u16()
-    }
+/// The status of a stream that nobody reads.
+async fn head_of(server: &TestApp, key: &str) -> u16 {
+    let request = ask(server, key).header("accept", "text/event-stream");
+    request.send().await.expect("the server answers").status().as_u16()
 }

@@ -2,10 +2,11 @@
 //! bytes of their own. The cases are those of the acceptance list, by their numbers.
 
 mod bodies;
-mod client;
 mod connections;
 mod descriptors;
 mod heads;
 mod json_suite;
 mod layers;
 mod server;
+
+use countersign_test_support::client;

@@ -16,7 +16,7 @@ use http::{Method, StatusCode, header::CACHE_CONTROL};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::sqlite::SqliteStore;
+use super::sqlite::SqliteStore;
 
 const ORIGIN: &str = "http://127.0.0.1:3000";
 

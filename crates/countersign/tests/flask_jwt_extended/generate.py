@@ -1,4 +1,4 @@
-"""Writes what flask-jwt-extended answers to a list of requests, as JSON, for tests/guard/flask.rs.
+"""Writes what flask-jwt-extended answers to a list of requests, as JSON, for tests/it/guard/flask.rs.
 
 Run it once with each version; the answers of both stand in one file:
 

@@ -1,4 +1,4 @@
-"""Prints what can be set on flask-jwt-extended, as it says itself, for tests/guard/coming_from_flask.rs:
+"""Prints what can be set on flask-jwt-extended, as it says itself, for tests/it/guard/coming_from_flask.rs:
 
     python3 -m venv v4 && v4/bin/pip install 'flask-jwt-extended>=4.7,<4.8'
     v4/bin/python list.py >options.json

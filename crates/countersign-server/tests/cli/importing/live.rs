@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::old::Old;
 use super::{Importing, counts};
-use crate::program::{PROGRAM, Place, Server, until};
+use crate::program::{Place, Server, binary, until};
 
 const CONFIG: &str = "[limits]\nenabled = false\n\n[[dialects]]\nname = \"auth-token\"\n\
                       legacy_secret = \"my_precious\"\nlegacy_tokens_until = \"2099-12-31\"\n";
@@ -25,7 +25,7 @@ fn token(claims: &Value) -> String {
 }
 
 async fn serve(place: &Place, config: &Path) -> Server {
-    let mut command = place.command(PROGRAM);
+    let mut command = place.command(binary());
     command.arg("--data-dir").arg(place.data_dir()).arg("--config").arg(config);
     command.args(["serve", "--listen", "127.0.0.1:0"]);
     Server::start(command).await

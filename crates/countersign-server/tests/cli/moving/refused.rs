@@ -81,23 +81,23 @@ async fn a_url_with_a_password_comes_by_the_environment_alone() {
         (secret, moving.target.url.as_str(), "--from: "),
         (moving.source_url().as_str(), secret, "--to: "),
     ] {
-        let mut arguments = moving.source.command(crate::program::PROGRAM);
+        let mut arguments = moving.source.command(crate::program::binary());
         arguments.args(["move", "--from", from, "--to", to]);
         let ran = finish(arguments, "");
         refused(&ran, 2, flag);
         assert!(ran.stderr.contains("COUNTERSIGN_MOVE_"), "{ran:?}");
         assert!(!ran.stderr.contains("tigerpass"), "{ran:?}");
     }
-    let mut from = moving.source.command(crate::program::PROGRAM);
+    let mut from = moving.source.command(crate::program::binary());
     from.args(["move", "--to", &moving.target.url]);
     refused(&finish(from, ""), 2, "COUNTERSIGN_MOVE_FROM");
 
-    let mut both = moving.source.command(crate::program::PROGRAM);
+    let mut both = moving.source.command(crate::program::binary());
     both.args(["move", "--json"]).env("COUNTERSIGN_MOVE_FROM", moving.source_url());
     both.env("COUNTERSIGN_MOVE_TO", &moving.target.url);
     assert_eq!(finish(both, "").json()["tables"][0]["rows"], 1);
 
-    let mut variable = moving.source.command(crate::program::PROGRAM);
+    let mut variable = moving.source.command(crate::program::binary());
     variable.args(["move", "--from", &moving.source_url()]).env("COUNTERSIGN_MOVE_TO", secret);
     let ran = finish(variable, "");
     refused(&ran, 1, "--to: ");

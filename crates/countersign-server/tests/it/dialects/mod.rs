@@ -259,10 +259,15 @@ impl AllFive {
     }
 }
 
-impl TestApp {
-    fn with_token(&self, wire: &Wire, (method, path): (&str, &str), token: &str) -> RequestBuilder {
-        let request = self.request(method.parse().expect("a method"), &wire.at(path));
-        match wire.name {
+impl Wire {
+    fn with_token(
+        &self,
+        server: &TestApp,
+        (method, path): (&str, &str),
+        token: &str,
+    ) -> RequestBuilder {
+        let request = server.request(method.parse().expect("a method"), &self.at(path));
+        match self.name {
             "x-access-token" => request.header("x-access-token", token),
             "passport" => request.header(AUTHORIZATION, format!("JWT {token}")),
             _ => request.bearer_auth(token),
@@ -270,8 +275,8 @@ impl TestApp {
     }
 
     /// Whether the dialect takes the token.
-    async fn takes(&self, wire: &Wire, token: &str) -> bool {
-        let answer = Answer::of(self.with_token(wire, wire.protected[0], token)).await;
+    async fn takes(&self, server: &TestApp, token: &str) -> bool {
+        let answer = Answer::of(self.with_token(server, self.protected[0], token)).await;
         let code = answer.json()["code"].clone();
         answer.status == 200 && (code.is_null() || code == 200)
     }

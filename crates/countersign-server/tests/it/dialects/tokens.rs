@@ -30,16 +30,16 @@ on_each_database! {
             for route in wire.protected {
                 for (other, token) in tokens.iter().filter(|(other, _)| other.name != wire.name) {
                     let case = format!("{} in {} {route:?}", other.name, wire.name);
-                    let answer = Answer::of(all.with_token(wire, *route, token)).await;
+                    let answer = Answer::of(wire.with_token(&all, *route, token)).await;
                     assert_told(&case, &answer, wire.not_ours);
                 }
                 let expected = if wire.not_ours.0 == 422 { NATIVE_IN_FLASK } else { wire.not_ours };
-                let answer = Answer::of(all.with_token(wire, *route, &native.access)).await;
+                let answer = Answer::of(wire.with_token(&all, *route, &native.access)).await;
                 assert_told(&format!("native in {} {route:?}", wire.name), &answer, expected);
             }
         }
         for (wire, token) in &tokens {
-            assert!(all.takes(wire, token).await, "{}", wire.name);
+            assert!(wire.takes(&all, token).await, "{}", wire.name);
             let refused = all.get("/v1/me", token).await;
             assert_eq!(refused.code(), (401, "invalid_token".into()), "{}", wire.name);
         }
@@ -48,7 +48,7 @@ on_each_database! {
         let out = all.send(Method::POST, "/v1/logout", &native.access, out).await;
         assert_eq!(out.status, 204);
         for (wire, token) in &tokens {
-            assert!(!all.takes(wire, token).await, "{}", wire.name);
+            assert!(!wire.takes(&all, token).await, "{}", wire.name);
         }
     }
 
@@ -56,12 +56,12 @@ on_each_database! {
         let tokens = all.joe().await;
         let node = all.beside().await;
         for (wire, token) in &tokens {
-            assert!(node.takes(wire, token).await, "{}", wire.name);
+            assert!(wire.takes(&node, token).await, "{}", wire.name);
             let again = signed_again(wire.derived_secret, token);
-            assert!(all.takes(wire, &again).await, "{}", wire.name);
+            assert!(wire.takes(&all, &again).await, "{}", wire.name);
             let (other, _) = tokens.iter().find(|(other, _)| other.name != wire.name).expect("one");
             let forged = signed_again(other.derived_secret, token);
-            assert!(!all.takes(wire, &forged).await, "{}", wire.name);
+            assert!(!wire.takes(&all, &forged).await, "{}", wire.name);
         }
     }
 }

@@ -25,14 +25,14 @@ on_each_database! {
         all.app.clock.advance(Duration::from_millis(5_001));
         for (wire, token) in &tokens {
             for route in wire.protected {
-                let answer = Answer::of(all.with_token(wire, *route, token)).await;
+                let answer = Answer::of(wire.with_token(&all, *route, token)).await;
                 assert_later(&format!("{} {route:?}", wire.name), &answer, wire);
             }
         }
         all.execute(NODES_BACK, vec![]).await;
         all.app.catch_up().await.expect("the database answers");
         for (wire, token) in &tokens {
-            assert!(all.takes(wire, token).await, "{}", wire.name);
+            assert!(wire.takes(&all, token).await, "{}", wire.name);
         }
     }
 
