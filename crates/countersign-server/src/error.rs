@@ -52,6 +52,12 @@ pub enum Error {
     /// The password is right, and must be changed before anybody logs in with it.
     #[error("the password must be changed first")]
     PasswordChangeRequired,
+    /// The actor does not have the role `admin`.
+    #[error("the actor is not an admin")]
+    NotAdmin,
+    /// The actor's API key was revoked or has expired.
+    #[error("the API key was revoked or has expired")]
+    ApiKeyRevoked,
     /// Nobody would be left who may administer.
     #[error("nobody else may administer")]
     LastAdmin,

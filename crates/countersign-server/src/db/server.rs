@@ -8,7 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::query::Query;
 use sqlx::{
     AssertSqlSafe, Connection as _, Database, Encode, Executor as _, MySql, MySqlPool, PgPool,
-    Postgres, SqlSafeStr as _, Type,
+    Postgres, SqlSafeStr, Type,
 };
 use tokio::time::timeout;
 
@@ -259,6 +259,24 @@ impl Lease {
         })
     }
 
+    /// As [`Lease::list`], with a shared lock on each row until the transaction ends.
+    pub(super) async fn list_shared(
+        &mut self,
+        sql: Sql,
+        params: &[Value],
+    ) -> Result<Vec<Row>, DbError> {
+        let lock = match self.connection {
+            Some(Connection::Postgres(_)) => "FOR SHARE",
+            // MariaDB has no `FOR SHARE`.
+            _ => "LOCK IN SHARE MODE",
+        };
+        let text = AssertSqlSafe(format!("{} {lock}", self.text(sql)));
+        on!(self.connection()?, c => {
+            let rows = query(text, params).fetch_all(&mut **c).await?;
+            rows.iter().map(Columns::values).collect()
+        })
+    }
+
     pub(super) async fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64, DbError> {
         let text = self.text(sql);
         on!(self.connection()?, c => {
@@ -276,7 +294,7 @@ impl Lease {
     }
 }
 
-fn query<DB: Database>(text: &'static str, params: &[Value]) -> Query<'static, DB, DB::Arguments>
+fn query<DB: Database>(text: impl SqlSafeStr, params: &[Value]) -> Query<'static, DB, DB::Arguments>
 where
     Value: Type<DB> + for<'q> Encode<'q, DB>,
 {

@@ -98,6 +98,25 @@ impl<'c> Tx<'c> {
         self.noting(row)?.map(|mut row| T::from_row(&mut row)).transpose()
     }
 
+    /// As [`Tx::find`], with a shared lock on the row until the transaction ends: others may read it and
+    /// lock it the same way, but not change it.
+    ///
+    /// # Errors
+    /// As [`Tx::find`].
+    pub async fn find_shared<T: FromRow>(
+        &mut self,
+        sql: Sql,
+        params: &[Value],
+    ) -> Result<Option<T>, DbError> {
+        self.starting()?;
+        let row = match &mut self.connection {
+            // Writes are serialized, so nobody else can change the row.
+            Connection::Sqlite(connection) => sqlite::find(connection, sql, params),
+            Connection::Server(lease) => first(lease.list_shared(sql, params).await),
+        };
+        self.noting(row)?.map(|mut row| T::from_row(&mut row)).transpose()
+    }
+
     /// All rows.
     ///
     /// # Errors

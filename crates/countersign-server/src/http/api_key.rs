@@ -16,8 +16,9 @@ use super::code::{self, Code};
 use super::openapi::{Callers, Input, Operation};
 use super::problem::Problem;
 use crate::app::App;
-use crate::error::Refusal;
+use crate::error::{Error, Refusal};
 use crate::operations::Caller;
+use crate::operations::actor::Actor;
 use crate::operations::api_keys::KeyRefusal;
 use crate::tables::api_key::{ApiKeyRow, Right};
 
@@ -49,13 +50,23 @@ grants! { Introspect, Revoke, Revocations, Metrics }
 #[derive(Clone, Debug)]
 pub struct ApiKey<R> {
     key: Arc<ApiKeyRow>,
+    scheme: Scheme,
     right: PhantomData<R>,
 }
 
 impl<R> ApiKey<R> {
     /// The caller, with the holder of the key as the one who acts.
     pub fn acting(&self, caller: Caller) -> Caller {
-        Caller { actor: Some(format!("api_key:{}", self.key.id)), ..caller }
+        Caller { actor: Some(Actor::ApiKey(self.key.id.clone())), ..caller }
+    }
+
+    /// The answer to an operation that failed. If the key was revoked meanwhile, the challenge names the
+    /// scheme in which it was sent.
+    pub fn refused(&self, error: Error) -> Problem {
+        match error {
+            Error::ApiKeyRevoked => self.scheme.refused(KeyRefusal::Unknown),
+            error => error.into(),
+        }
     }
 }
 
@@ -72,7 +83,7 @@ where
             return Err(Scheme::Bearer.unauthorized((code::API_KEY_MISSING, detail), None));
         };
         match app.check_api_key(&key, R::RIGHT, app.clock.now()).await {
-            Ok(key) => Ok(Self { key, right: PhantomData }),
+            Ok(key) => Ok(Self { key, scheme, right: PhantomData }),
             Err(refusal) => Err(scheme.refused(refusal)),
         }
     }
@@ -89,7 +100,14 @@ impl<R: Grant> Input for ApiKey<R> {
     }
 }
 
-#[derive(Clone, Copy)]
+/// The answer to a key that was sent as `Authorization: Bearer KEY`.
+impl From<KeyRefusal> for Problem {
+    fn from(refusal: KeyRefusal) -> Self {
+        Scheme::Bearer.refused(refusal)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Scheme {
     Bearer,
     Basic,

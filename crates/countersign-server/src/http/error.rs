@@ -5,6 +5,7 @@ use countersign::layer::{Ambiguity, CsrfFault, Denial, TokenType};
 use super::code::{self, Code};
 use super::problem::Problem;
 use crate::error::{Error, Refusal, Uninvited};
+use crate::operations::api_keys::KeyRefusal;
 
 /// What every token that does not verify is answered, whatever is wrong with it.
 const INVALID_TOKEN: &str = "The token is not valid.";
@@ -36,6 +37,10 @@ impl From<Error> for Problem {
                 code::PASSWORD_CHANGE_REQUIRED,
                 "The password must be changed first: POST /v1/password.",
             ),
+            Error::NotAdmin => {
+                Self::new(code::ROLE_MISSING, "This is for users with the role `admin`.")
+            }
+            Error::ApiKeyRevoked => Self::from(KeyRefusal::Unknown),
             Error::LastAdmin => {
                 Self::new(code::LAST_ADMIN, "Nobody else may administer. Make another admin first.")
             }

@@ -91,7 +91,7 @@ impl App {
     pub async fn disable(&self, caller: &Caller, user_id: &str) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned());
         let disabled = self
-            .write("disable", job, |tx, app, job| {
+            .write_as("disable", (caller, &[user_id]), job, |tx, app, job| {
                 async move { changes::disable(tx, &app, (&job.0, &job.1)).await }.boxed()
             })
             .await?;
@@ -102,7 +102,7 @@ impl App {
     /// Enables a disabled user; false where it was enabled already.
     pub async fn enable(&self, caller: &Caller, user_id: &str) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned());
-        self.write("enable", job, |tx, app, job| {
+        self.write_as("enable", (caller, &[user_id]), job, |tx, app, job| {
             async move { changes::enable(tx, &app, (&job.0, &job.1)).await }.boxed()
         })
         .await
@@ -113,7 +113,7 @@ impl App {
     pub async fn expire_password(&self, caller: &Caller, user_id: &str) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned());
         let expired = self
-            .write("expire_password", job, |tx, app, job| {
+            .write_as("expire_password", (caller, &[user_id]), job, |tx, app, job| {
                 async move { changes::expire_password(tx, &app, (&job.0, &job.1)).await }.boxed()
             })
             .await?;
@@ -130,7 +130,7 @@ impl App {
             .map(|account| self.attempt(account, caller))
             .collect();
         let job = (caller.clone(), user.id.clone(), attempts);
-        self.write("unlock", job, |tx, app, job| {
+        self.write_as("unlock", (caller, &[]), job, |tx, app, job| {
             async move {
                 let (caller, user_id, attempts) = &*job;
                 let mut unlocked = false;
@@ -172,7 +172,7 @@ impl App {
     /// Deletes a user, with all that they are found by; their sessions end, their events stay.
     pub async fn delete_user(&self, caller: &Caller, user_id: &str) -> Result<()> {
         let job = (caller.clone(), user_id.to_owned());
-        self.write("delete_user", job, |tx, app, job| {
+        self.write_as("delete_user", (caller, &[user_id]), job, |tx, app, job| {
             async move { delete(tx, &app, (&job.0, &job.1)).await }.boxed()
         })
         .await?;

@@ -101,7 +101,11 @@ impl App {
         token: Lasting,
     ) -> Result<()> {
         let job = self.lasting_job(caller, (terms, access_ttl), token).await?;
-        self.write("revoke_lasting", job, |tx, app, job| revoke(tx, app, job).boxed()).await
+        let user_id = job.user_id.clone();
+        self.write_as("revoke_lasting", (caller, &[&user_id]), job, |tx, app, job| {
+            revoke(tx, app, job).boxed()
+        })
+        .await
     }
 
     /// Revokes one access token of a session. Where its refresh token is revoked too, and this was
@@ -112,8 +116,9 @@ impl App {
         (session_id, jti): (&str, &str),
     ) -> Result<()> {
         let Some(session) = session::find(&self.db, session_id).await? else { return Ok(()) };
+        let user_id = session.user_id.clone();
         let job = (caller.clone(), session, jti.to_owned());
-        self.write("revoke_access_token", job, |tx, app, job| {
+        self.write_as("revoke_access_token", (caller, &[&user_id]), job, |tx, app, job| {
             async move {
                 let (caller, Session { id, user_id, .. }, jti) = &*job;
                 user::lock(tx, user_id).await?;

@@ -26,7 +26,7 @@ impl App {
         reason: EndReason,
     ) -> Result<()> {
         let job = (caller.clone(), user_id.to_owned(), except.map(str::to_owned));
-        self.write("log_out_everywhere", job, move |tx, app, job| {
+        self.write_as("log_out_everywhere", (caller, &[user_id]), job, move |tx, app, job| {
             async move {
                 let (caller, user_id, except) = &*job;
                 if !user::bump_epoch(tx, user_id).await? {

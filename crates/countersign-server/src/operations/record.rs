@@ -135,7 +135,7 @@ impl App {
             user_id: record.user_id.map(str::to_owned),
             session_id: record.session_id.map(str::to_owned),
             subject: record.subject.map(str::to_owned),
-            actor: caller.actor.clone(),
+            actor: caller.actor.as_ref().map(ToString::to_string),
             address: caller.address.map(|address| address.to_string()),
             agent: caller.agent.clone(),
             occurrences: record.occurrences.unwrap_or(1),

@@ -184,8 +184,10 @@ impl App {
     async fn add(&self, mut job: Job) -> Result<(User, Option<Session>)> {
         for _ in 0..NUMBERS_TRIED {
             job.user.number = self.numbers.next(&self.db).await?;
-            let created =
-                self.write("register", job.clone(), |tx, app, job| insert(tx, app, job).boxed());
+            let (caller, job_of_try) = (&job.caller, job.clone());
+            let created = self.write_as("register", (caller, &[]), job_of_try, |tx, app, job| {
+                insert(tx, app, job).boxed()
+            });
             match created.await {
                 Err(Error::Db(error)) if error.is_unique() => {
                     self.refuse_taken(&job.identifiers).await?;

@@ -214,7 +214,7 @@ impl App {
     ) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned(), session_id.to_owned());
         let ended = self
-            .write("end_session", job, move |tx, app, job| {
+            .write_as("end_session", (caller, &[user_id]), job, move |tx, app, job| {
                 async move {
                     let (caller, user_id, session_id) = &*job;
                     user::lock(tx, user_id).await?;

@@ -111,6 +111,7 @@ fn rights_text(rights: &[Right]) -> String {
 sql! {
     LIST = "SELECT id, digest, name, rights, created_at, expires_at, revoked_at FROM api_keys ORDER BY created_at, id";
     NOT_REVOKED = "SELECT id, digest, name, rights, created_at, expires_at, revoked_at FROM api_keys WHERE revoked_at IS NULL";
+    FIND = "SELECT id, digest, name, rights, created_at, expires_at, revoked_at FROM api_keys WHERE id = ?";
     INSERT = "INSERT INTO api_keys (id, digest, name, rights, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)";
     REVOKE = "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
 }
@@ -123,6 +124,11 @@ pub async fn list(db: &Db) -> Result<Vec<ApiKeyRow>, DbError> {
 /// Those that were not revoked, expired ones among them.
 pub async fn not_revoked(db: &Db) -> Result<Vec<ApiKeyRow>, DbError> {
     db.list(NOT_REVOKED, &[]).await
+}
+
+/// The key with this id, with a shared lock on its row until the transaction ends.
+pub async fn find_shared(tx: &mut Tx<'_>, id: &str) -> Result<Option<ApiKeyRow>, DbError> {
+    tx.find_shared(FIND, &params![id]).await
 }
 
 /// Adds one.

@@ -132,6 +132,11 @@ pub async fn find_in(tx: &mut Tx<'_>, id: &str) -> Result<Option<User>, DbError>
     tx.find(FIND, &params![id]).await
 }
 
+/// As [`find_in`], with a shared lock on the row until the transaction ends.
+pub async fn find_shared(tx: &mut Tx<'_>, id: &str) -> Result<Option<User>, DbError> {
+    tx.find_shared(FIND, &params![id]).await
+}
+
 /// The user with this number.
 pub async fn find_by_number(db: &Db, number: i64) -> Result<Option<User>, DbError> {
     db.find(FIND_BY_NUMBER, &params![number]).await

@@ -110,7 +110,9 @@ impl From<Error> for Fail {
                 Self::new(StatusCode::ACCEPTED, "User already exists. Please Log in.")
             }
             Error::NotFound(_) => invalid_token(),
-            Error::Conflict | Error::LastAdmin => Self::try_again(Duration::from_secs(1)),
+            Error::Conflict | Error::LastAdmin | Error::NotAdmin | Error::ApiKeyRevoked => {
+                Self::try_again(Duration::from_secs(1))
+            }
             Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))

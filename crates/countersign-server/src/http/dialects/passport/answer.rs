@@ -131,7 +131,9 @@ impl From<Error> for Fail {
             }
             Error::IdentifierTaken(_) => Self::new(Code::ParmasError, "手机号已存在，请重新输入"),
             Error::NotFound(_) => Self::new(Code::AuthError, "用户不存在，查无此用户"),
-            Error::Conflict | Error::LastAdmin => Self::try_again(Duration::from_secs(1)),
+            Error::Conflict | Error::LastAdmin | Error::NotAdmin | Error::ApiKeyRevoked => {
+                Self::try_again(Duration::from_secs(1))
+            }
             Error::Db(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))

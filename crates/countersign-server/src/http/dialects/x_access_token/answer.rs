@@ -131,7 +131,9 @@ impl From<Error> for Fail {
                 Self::text(StatusCode::ACCEPTED, "User already exists. Please Log in.")
             }
             Error::NotFound(_) => Self::invalid_token(),
-            Error::Conflict | Error::LastAdmin => Self::try_again(Duration::from_secs(1)),
+            Error::Conflict | Error::LastAdmin | Error::NotAdmin | Error::ApiKeyRevoked => {
+                Self::try_again(Duration::from_secs(1))
+            }
             Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))
