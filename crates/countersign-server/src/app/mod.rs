@@ -7,6 +7,7 @@ mod start;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
@@ -94,6 +95,8 @@ pub struct Parts {
     pub(crate) status_indexes: Numbers,
     pub(crate) status_lists: StatusLists,
     pub(crate) uses: Uses,
+    /// Number of events made by this process; orders the ids of events of one millisecond.
+    pub(crate) events_made: AtomicU64,
     /// Whether a right password, as it was typed, is also stored in the form of clients that
     /// send its SHA-256.
     pub(crate) wants_client_sha256: bool,
@@ -166,6 +169,7 @@ impl App {
             status_indexes: Numbers::in_blocks_of(block, counter::STATUS_INDEX),
             status_lists: StatusLists::default(),
             uses: Uses::default(),
+            events_made: AtomicU64::new(0),
             followers: Followers::new(config.http.max_streams),
             shapes,
             wants_client_sha256: setup.dialects_want_client_sha256,
