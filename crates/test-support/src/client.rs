@@ -142,3 +142,37 @@ pub async fn assert_alive(address: SocketAddr) {
     let answer = one(address, get("/hello").as_bytes()).await;
     assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
 }
+
+/// A request of which only the body is still to come.
+pub struct Held {
+    client: Client,
+    body: Vec<u8>,
+}
+
+impl Held {
+    /// Sends a head such as `POST /v1/login` with these header lines, and waits until the server asks
+    /// for the body: by then it has checked the head.
+    ///
+    /// # Errors
+    /// The server's answer, if it does not ask for the body.
+    pub async fn begin(
+        address: SocketAddr,
+        line: &str,
+        (headers, body): (&str, &str),
+    ) -> Result<Self, Answer> {
+        let length = body.len();
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n{headers}\r\n"
+        );
+        let mut client = Client::connect(address).await;
+        client.write(head.as_bytes()).await;
+        let answer = client.answer().await;
+        if answer.status == 100 { Ok(Self { client, body: body.into() }) } else { Err(answer) }
+    }
+
+    /// Sends the body.
+    pub async fn finish(mut self) -> Answer {
+        self.client.write(&self.body).await;
+        self.client.answer().await
+    }
+}

@@ -56,4 +56,8 @@ impl Input for Admin {
     fn describe(operation: Operation) -> Operation {
         Identity::describe(operation).refuses([code::ROLE_MISSING])
     }
+
+    async fn admit(parts: &mut Parts, app: &App) -> Result<(), Problem> {
+        Self::from_request_parts(parts, app).await.map(drop)
+    }
 }

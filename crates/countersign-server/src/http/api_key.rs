@@ -98,6 +98,10 @@ impl<R: Grant> Input for ApiKey<R> {
             code::RIGHT_MISSING,
         ])
     }
+
+    async fn admit(parts: &mut Parts, app: &App) -> Result<(), Problem> {
+        Self::from_request_parts(parts, app).await.map(drop)
+    }
 }
 
 /// The answer to a key that was sent as `Authorization: Bearer KEY`.

@@ -22,3 +22,4 @@ pub mod query;
 pub mod router;
 pub mod server;
 pub mod tokens;
+pub mod whole;

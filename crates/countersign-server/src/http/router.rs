@@ -2,6 +2,7 @@
 
 use axum::Router;
 use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use countersign::layer::{ConfigError, GuardBuilder};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -21,6 +22,7 @@ use super::native::{
 };
 use super::openapi::{Described, Document, Inputs, Operation};
 use super::tokens::Tokens;
+use super::whole::{self, Admit, when_whole};
 use crate::app::App;
 use crate::config::{Config, Origins};
 
@@ -36,6 +38,8 @@ pub struct Route<S> {
     pub admission: Admission,
     /// What it does, in the words of the API's document; the dialects have documents of their own.
     pub operation: Option<Operation>,
+    /// What the handler's extractors check before the body is read.
+    pub admit: Option<Admit>,
 }
 
 /// Whom a route answers.
@@ -51,7 +55,7 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     /// A route for those who have a good token.
     pub fn new(method: Method, path: impl Into<String>, handler: MethodRouter<S>) -> Self {
         let admission = Admission::Guarded(|guard| guard);
-        Self { method, path: path.into(), handler, admission, operation: None }
+        Self { method, path: path.into(), handler, admission, operation: None, admit: None }
     }
 
     /// A route of the native API, for those who have a good token: what `about` says of it stands in
@@ -63,7 +67,8 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     {
         let filter = MethodFilter::try_from(method.clone()).expect("axum knows the method");
         let operation = Some(T::describe(about()).served_by(&method));
-        Self { operation, ..Self::new(method, path, on(filter, handler)) }
+        let admit = Some(whole::admit::<T> as Admit);
+        Self { operation, admit, ..Self::new(method, path, on(filter, handler)) }
     }
 
     /// The route for everybody.
@@ -79,17 +84,19 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     }
 
     fn with_state(self, state: &S) -> Route<()> {
-        let Self { method, path, handler, admission, operation } = self;
+        let Self { method, path, handler, admission, operation, admit } = self;
         let handler = handler.with_state(state.clone());
-        Route { method, path, handler, admission, operation }
+        Route { method, path, handler, admission, operation, admit }
     }
 
     /// What answers, behind the guard. It stands inside of the routing: what is nowhere is 404, and
-    /// a method that there is not 405, whoever asks.
-    fn behind(self, guard: GuardBuilder) -> Result<MethodRouter<S>, ConfigError> {
+    /// a method that there is not 405, whoever asks. Inside of the guard the body is read.
+    fn behind(self, guard: GuardBuilder, app: &App) -> Result<MethodRouter<S>, ConfigError> {
+        let state = (app.clone(), self.admit);
+        let handler = self.handler.route_layer(from_fn_with_state(state, when_whole));
         Ok(match self.admission {
-            Admission::Guarded(change) => self.handler.route_layer(change(guard).build()?.layer()),
-            Admission::Public => self.handler.route_layer(guard.build()?.public_layer()),
+            Admission::Guarded(change) => handler.route_layer(change(guard).build()?.layer()),
+            Admission::Public => handler.route_layer(guard.build()?.public_layer()),
         })
     }
 }
@@ -218,12 +225,12 @@ pub fn router(app: &App) -> Result<Router, MountError> {
     let mut routes = Router::new();
     for route in native {
         let path = route.path.clone();
-        routes = routes.route(&path, route.behind(guard::native(app))?);
+        routes = routes.route(&path, route.behind(guard::native(app), app)?);
     }
     for dialect in dialects {
         for route in dialect.routes {
             let path = route.path.clone();
-            let handler = route.behind(dialect.state.guard())?;
+            let handler = route.behind(dialect.state.guard(), app)?;
             routes = routes.route(&path, handler.with_state(dialect.state.clone()));
         }
     }

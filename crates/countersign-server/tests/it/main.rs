@@ -22,6 +22,7 @@ mod foreign_hashes;
 mod forms;
 mod forward_auth;
 mod guard;
+mod held;
 mod housekeeping;
 mod identifiers;
 mod introspection;

@@ -56,7 +56,7 @@ pub async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, BodyErr
 }
 
 /// The server's own fault, from below whatever layers wrapped it on its way.
-fn fault(error: &(dyn Error + 'static)) -> BodyFault {
+pub(in crate::http) fn fault(error: &(dyn Error + 'static)) -> BodyFault {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(fault) = error.downcast_ref::<BodyFault>() {

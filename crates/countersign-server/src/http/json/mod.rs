@@ -16,7 +16,7 @@ use super::openapi::{Input, Operation};
 use super::problem::Problem;
 use super::server::{self, BodyFault};
 
-pub(super) use body::is_json;
+pub(super) use body::{fault, is_json};
 pub use body::{read_body, read_object, read_optional_object};
 pub use members::from_object;
 pub use object::parse_object;
