@@ -79,6 +79,9 @@ pub enum Error {
     /// A token could not be signed.
     #[error("signing: {0}")]
     Signing(#[from] countersign::SignError),
+    /// This node's clock is behind: the time of no signing key has come.
+    #[error("this node's clock is behind: every signing key was made in its future")]
+    WrongClock,
     /// Something that start-up made sure of is no longer so.
     #[error("{0}")]
     Internal(&'static str),

@@ -148,6 +148,12 @@ impl TestApp {
         Self::build(self.data_dir.clone(), self.app.config.clone(), self.app.clock.clone()).await
     }
 
+    /// As [`TestApp::beside`], on a machine whose clock stands at `now`.
+    pub async fn beside_at(&self, now: Time) -> Self {
+        let clock = self.app.clock.beside(now);
+        Self::build(self.data_dir.clone(), self.app.config.clone(), clock).await
+    }
+
     async fn build(data_dir: Arc<TempDir>, config: Config, clock: Clock) -> Self {
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
@@ -191,10 +197,20 @@ impl TestApp {
     }
 
     /// As [`TestApp::restart`], with another configuration.
-    pub async fn restart_with(mut self, config: Config) -> Self {
+    pub async fn restart_with(self, config: Config) -> Self {
+        let clock = self.app.clock.clone();
+        self.start_anew(config, clock).await
+    }
+
+    /// As [`TestApp::restart`], by another clock.
+    pub async fn restart_at(self, clock: Clock) -> Self {
+        let config = self.app.config.clone();
+        self.start_anew(config, clock).await
+    }
+
+    async fn start_anew(mut self, config: Config, clock: Clock) -> Self {
         self.stop.cancel();
         let database = self.database.take().expect("a server has its database");
-        let clock = self.app.clock.clone();
         Self::start(database, self.data_dir.clone(), config, clock).await
     }
 

@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub use self::start::{Notices, Setup, StartError};
-use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis};
+use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis, shared_clock};
 use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
@@ -40,6 +40,7 @@ use crate::password::{HashLane, LaneOptions};
 use crate::redis::Redis;
 use crate::secrets::MasterSecret;
 use crate::tables::counter;
+use crate::shared_clock::SharedClock;
 use crate::traces::Traces;
 use crate::uses::Uses;
 
@@ -63,6 +64,8 @@ pub struct Parts {
     /// The time.
     pub clock: Clock,
     /// The randomness.
+    /// The time of all nodes, and how far this one is from it.
+    pub shared_clock: SharedClock,
     pub entropy: Entropy,
     /// The database.
     pub db: Db,
@@ -138,7 +141,8 @@ impl App {
         let Setup {
             config, clock, entropy, command, dialects_access_ttl, mirrored, shapes, ..
         } = setup;
-        let now = clock.now();
+        let shared_clock = shared_clock(&db, &clock, (command, &mut notices)).await?;
+        let now = shared_clock.now();
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
         let id = entropy.uuid(now).to_string();
         let traces = if command { None } else { Traces::start(&config.traces, &id)? };
@@ -176,6 +180,7 @@ impl App {
             config,
             clock,
             entropy,
+            shared_clock,
             db,
             node,
             redis,
@@ -248,12 +253,13 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, seals events, rotates keys, removes what is over, and does what
+    /// compares its clock with the database's, writes which tokens were used, seals events, rotates keys, removes what is over, and does what
     /// Redis is for. Runs until it is dropped.
     pub async fn attend(&self) {
         // On the heap: what asks Redis is large, and so is what cares for events and keys.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
-        let follow = async { tokio::join!(self.follow(), self.write_uses()) };
+        let follow =
+            async { tokio::join!(self.follow(), self.write_uses(), self.shared_clock.watch()) };
         let care = Box::pin(async { tokio::join!(self.keep_sealing(), self.keep_rotating()) });
         tokio::join!(follow, care, self.keep_house(), with_redis);
     }

@@ -16,6 +16,7 @@ use crate::identifier::Shapes;
 use crate::password::LaneError;
 use crate::redis::Redis;
 use crate::secrets::{MasterSecret, SecretError, SecretSource, prepare_data_dir};
+use crate::shared_clock::{Level, SharedClock};
 use crate::tables::setting;
 use crate::traces::TracesError;
 
@@ -68,6 +69,9 @@ pub enum StartError {
     Lane(#[from] LaneError),
     /// The URL of Redis.
     #[error("redis.url: {0}")]
+    /// A command would write times that are wrong. A server starts, and refuses to serve meanwhile.
+    #[error("{0}")]
+    Clock(String),
     Redis(&'static str),
     /// Cookie mode.
     #[error("cookies.enabled: {0}")]
@@ -227,6 +231,23 @@ pub(super) async fn redis(
         notices.warnings.push(format!(
             "redis.url: nothing answers there ({error}); the database does its work meanwhile"
         ));
+/// Compares this machine's clock with the one that all nodes share.
+pub(super) async fn shared_clock(
+    db: &Db,
+    clock: &Clock,
+    (command, notices): (bool, &mut Notices),
+) -> Result<SharedClock, StartError> {
+    let shared = SharedClock::new(db.clone(), clock.clone());
+    shared.measure().await?;
+    let Some(difference) = shared.difference() else { return Ok(shared) };
+    match difference.level() {
+        Level::Small => {}
+        Level::Excessive if command => return Err(StartError::Clock(difference.advice())),
+        Level::Large | Level::Excessive => notices.warnings.push(difference.advice()),
+    }
+    Ok(shared)
+}
+
     }
     Ok(Some(redis))
 }

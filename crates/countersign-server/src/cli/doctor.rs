@@ -17,14 +17,14 @@ use super::{Failure, Settings};
 use crate::app::inspect::inspect;
 use crate::clock::{Clock, Time};
 use crate::config::{Config, Overrides};
-use crate::db::DbError;
+use crate::db::{Db, DbError};
 use crate::network;
 use crate::redis::Redis;
 use crate::secrets;
+use crate::shared_clock::{self, Difference};
+use crate::tables::node;
 use crate::tables::signing_key::{self, SigningKeyRow, State};
 
-/// How far clocks may be apart before anybody notices.
-const SKEW: Duration = Duration::from_secs(2);
 /// Where keys are rotated by hand, one that signs for longer is worth a rotation.
 const OLD_KEY: Duration = Duration::from_hours(60 * 24);
 /// How long something that answers at all takes.
@@ -131,7 +131,7 @@ async fn check_start(found: &mut Findings, config: &Config) {
             .warn("start", "master_secret_previous_file: the next start changes the master secret");
     }
     let now = Clock::System.now();
-    check_clock(found, now, inspected.db.time().await);
+    check_clock(found, &inspected.db).await;
     if inspected.schema.pending.is_empty() {
         check_keys(found, signing_key::list(&inspected.db).await, (now, config));
     } else {
@@ -208,25 +208,39 @@ fn check_encryption(found: &mut Findings, check: &'static str, url: &str) {
     }
 }
 
-fn check_clock(found: &mut Findings, ours: Time, theirs: Result<Option<Time>, DbError>) {
-    let theirs = match theirs {
-        Ok(Some(theirs)) => theirs,
-        Ok(None) => return,
+/// Compares this machine's clock with the database server's.
+async fn check_clock(found: &mut Findings, db: &Db) {
+    let difference = match shared_clock::compare(db, &Clock::System).await {
+        Ok(Some(difference)) => difference,
+        Ok(None) => return check_times(found, db).await,
         Err(error) => {
             return found.fail("clock", format!("the database does not tell the time: {error}"));
         }
     };
-    let apart = ours.since(theirs).max(theirs.since(ours));
-    if apart > SKEW {
-        let seconds = apart.as_secs_f64();
-        found.warn(
-            "clock",
-            format!(
-                "this machine's clock and the database's are {seconds:.1} s apart; let both follow NTP"
-            ),
+    match difference.level() {
+        shared_clock::Level::Small => {
+            found.fine("clock", "this machine's clock and the database's agree")
+        }
+        shared_clock::Level::Large => found.warn("clock", difference.advice()),
+        shared_clock::Level::Excessive => {
+            let advice = difference.advice();
+            found.fail("clock", format!("{advice}; until then the server answers 503"));
+        }
+    }
+}
+
+/// SQLite has no clock. A time that a server wrote, and that has not come yet, shows a wrong one.
+async fn check_times(found: &mut Findings, db: &Db) {
+    let Ok(running) = node::running(db).await else { return };
+    let Some(latest) = running.into_iter().map(|(_, seen_at)| seen_at).max() else { return };
+    let now = Clock::System.now();
+    let difference = Difference::between(latest, (now, now));
+    if now < latest && difference.level() != shared_clock::Level::Small {
+        let message = format!(
+            "this machine's clock is {difference} the time that a server wrote last; \
+             one of the two clocks is or was wrong"
         );
-    } else {
-        found.fine("clock", "this machine's clock and the database's agree");
+        found.warn("clock", message);
     }
 }
 
@@ -239,6 +253,12 @@ fn check_keys(
         Ok(rows) => rows,
         Err(error) => return found.fail("keys", error.to_string()),
     };
+    let latest = now.plus(shared_clock::LIMIT);
+    if !rows.is_empty() && rows.iter().all(|row| row.activates_at > latest) {
+        let message = "this machine's clock is behind: every signing key was made in its future; \
+                       set the clock: until then the server answers 503";
+        return found.fail("clock", message);
+    }
     let Some(active) = rows.iter().find(|row| row.state(&rows, now) == State::Active) else {
         return found.fail("keys", "no key signs now; run `countersign key rotate --now`");
     };

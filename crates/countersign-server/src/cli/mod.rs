@@ -206,7 +206,10 @@ impl Failure {
                 | StartError::Cookies(_)
                 | StartError::Audit(_)
                 | StartError::Traces(_) => 2,
-                StartError::Db(_) | StartError::UnfinishedMove | StartError::Operation(_) => 1,
+                StartError::Db(_)
+                | StartError::UnfinishedMove
+                | StartError::Clock(_)
+                | StartError::Operation(_) => 1,
             },
         }
     }

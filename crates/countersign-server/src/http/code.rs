@@ -83,6 +83,7 @@ codes! {
     500 INTERNAL = "internal": "The server failed. It is in the log.";
     501 METHOD_NOT_IMPLEMENTED = "method_not_implemented": "The method is `CONNECT`.";
     503 OVERLOADED = "overloaded": "Too much waits to be done, or too many connections are open.";
+    503 CLOCK_SKEW = "clock_skew": "The node's clock is wrong: it differs too much from the database's.";
     503 UNAVAILABLE = "unavailable": "The node is out of touch with its database.";
 }
 

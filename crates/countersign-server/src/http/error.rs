@@ -60,6 +60,10 @@ impl From<Error> for Problem {
                 tracing::warn!(%error, "the database is unavailable");
                 unavailable()
             }
+            Error::WrongClock => {
+                tracing::error!(%error, "a request failed");
+                wrong_clock()
+            }
             Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::internal()
@@ -159,6 +163,15 @@ fn sentence(cause: &str) -> String {
     let first = rest.next().map(char::to_uppercase);
     let end = if cause.ends_with('.') { "" } else { "." };
     first.into_iter().flatten().chain(rest).chain(end.chars()).collect()
+}
+
+/// This node must not serve until its clock is set; others may.
+pub(super) fn wrong_clock() -> Problem {
+    Problem::new(
+        code::CLOCK_SKEW,
+        "The clock of this server is wrong. Try again later, or another server.",
+    )
+    .retry_after(std::time::Duration::from_secs(5))
 }
 
 /// This node cannot know, or cannot write: the client may try again soon, here or elsewhere.

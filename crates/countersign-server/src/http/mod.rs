@@ -5,6 +5,7 @@ pub mod address;
 pub mod admin;
 pub mod api_key;
 pub mod caller;
+pub mod clock_gate;
 pub mod code;
 pub mod cookies;
 pub mod dialects;

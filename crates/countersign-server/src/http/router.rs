@@ -9,6 +9,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use http::{HeaderName, HeaderValue, Method};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
+use super::clock_gate;
 use super::dialects::{self, MountError};
 use super::guard;
 use super::layers::{Surroundings, layers, surround, with_fallbacks};
@@ -36,6 +37,8 @@ pub struct Route<S> {
     pub handler: MethodRouter<S>,
     /// Whom it answers.
     pub admission: Admission,
+    /// Whether it answers even while this node's clock is wrong.
+    pub ignores_clock: bool,
     /// What it does, in the words of the API's document; the dialects have documents of their own.
     pub operation: Option<Operation>,
     /// What the handler's extractors check before the body is read.
@@ -55,7 +58,9 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     /// A route for those who have a good token.
     pub fn new(method: Method, path: impl Into<String>, handler: MethodRouter<S>) -> Self {
         let admission = Admission::Guarded(|guard| guard);
-        Self { method, path: path.into(), handler, admission, operation: None, admit: None }
+        let path = path.into();
+        let (operation, admit) = (None, None);
+        Self { method, path, handler, admission, ignores_clock: false, operation, admit }
     }
 
     /// A route of the native API, for those who have a good token: what `about` says of it stands in
@@ -83,20 +88,36 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         Self { admission: Admission::Guarded(change), ..self }
     }
 
+    /// The route for everybody, which answers even while this node's clock is wrong.
+    fn always(self) -> Self {
+        Self { ignores_clock: true, ..self.public() }
+    }
+
     fn with_state(self, state: &S) -> Route<()> {
-        let Self { method, path, handler, admission, operation, admit } = self;
+        let Self { method, path, handler, admission, ignores_clock, operation, admit } = self;
         let handler = handler.with_state(state.clone());
-        Route { method, path, handler, admission, operation, admit }
+        Route { method, path, handler, admission, ignores_clock, operation, admit }
     }
 
     /// What answers, behind the guard. It stands inside of the routing: what is nowhere is 404, and
     /// a method that there is not 405, whoever asks. Inside of the guard the body is read.
-    fn behind(self, guard: GuardBuilder, app: &App) -> Result<MethodRouter<S>, ConfigError> {
+    fn behind(
+        self,
+        app: &App,
+        (guard, refusal): (GuardBuilder, clock_gate::Refusal),
+    ) -> Result<MethodRouter<S>, ConfigError> {
+        let (guard, is_public) = match self.admission {
+            Admission::Guarded(change) => (change(guard).build()?, false),
+            Admission::Public => (guard.build()?, true),
+        };
+        let layer = if is_public { guard.public_layer() } else { guard.layer() };
         let state = (app.clone(), self.admit);
         let handler = self.handler.route_layer(from_fn_with_state(state, when_whole));
-        Ok(match self.admission {
-            Admission::Guarded(change) => handler.route_layer(change(guard).build()?.layer()),
-            Admission::Public => handler.route_layer(guard.build()?.public_layer()),
+        let handler = handler.route_layer(layer);
+        Ok(if self.ignores_clock {
+            handler
+        } else {
+            clock_gate::before(handler, app, (guard, refusal))
         })
     }
 }
@@ -132,10 +153,10 @@ pub fn native() -> Vec<Route<App>> {
             .public(),
         // It answers for requests that are not its own.
         Route::of(M::GET, "/forward-auth", forward_auth::get, forward_auth::about_get).public(),
-        Route::of(M::GET, "/healthz", health::live, health::about_live).public(),
-        Route::of(M::GET, "/readyz", health::ready, health::about_ready).public(),
+        Route::of(M::GET, "/healthz", health::live, health::about_live).always(),
+        Route::of(M::GET, "/readyz", health::ready, health::about_ready).always(),
         // Who asks shows an API key.
-        Route::of(M::GET, "/metrics", metrics::get_with_key, metrics::about_get).public(),
+        Route::of(M::GET, "/metrics", metrics::get_with_key, metrics::about_get).always(),
     ]
 }
 
@@ -187,8 +208,8 @@ pub fn about_tokens() -> Vec<Route<Tokens>> {
 pub fn about_itself() -> Vec<Route<Description>> {
     use Method as M;
     vec![
-        Route::of(M::GET, "/openapi.json", description::get, description::about_get).public(),
-        Route::of(M::GET, "/docs", docs::get, docs::about_get).public(),
+        Route::of(M::GET, "/openapi.json", description::get, description::about_get).always(),
+        Route::of(M::GET, "/docs", docs::get, docs::about_get).always(),
     ]
 }
 
@@ -225,12 +246,12 @@ pub fn router(app: &App) -> Result<Router, MountError> {
     let mut routes = Router::new();
     for route in native {
         let path = route.path.clone();
-        routes = routes.route(&path, route.behind(guard::native(app), app)?);
+        routes = routes.route(&path, route.behind(app, (guard::native(app), clock_gate::native))?);
     }
     for dialect in dialects {
         for route in dialect.routes {
             let path = route.path.clone();
-            let handler = route.behind(dialect.state.guard(), app)?;
+            let handler = route.behind(app, (dialect.state.guard(), clock_gate::dialect))?;
             routes = routes.route(&path, handler.with_state(dialect.state.clone()));
         }
     }

@@ -150,7 +150,7 @@ impl App {
         let mut ticks = ticks(INTERVAL);
         loop {
             ticks.tick().await;
-            let rotated = self.rotate_due_key(&Caller::nobody(self.clock.now())).await;
+            let rotated = self.rotate_due_key(&Caller::nobody(self.shared_clock.now())).await;
             match rotated {
                 Ok(Some(key)) => tracing::info!(kid = key.kid, "a new signing key is published"),
                 Ok(None) => {}

@@ -22,6 +22,8 @@ use crate::tables::{event, revocation, user};
 
 /// How often a node looks.
 const INTERVAL: Duration = Duration::from_mins(10);
+/// How often a node looks whether the time of all nodes is known.
+const UNKNOWN: Duration = Duration::from_secs(1);
 /// How long the others leave it to the one that did it last.
 const LEASE: Duration = Duration::from_mins(15);
 /// How long counts of failed attempts are kept.
@@ -43,9 +45,24 @@ impl App {
         let mut ticks = ticks(INTERVAL);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.clean(self.clock.now()).await {
+            let cleaned = match self.shared_time().await {
+                Ok(now) => self.clean(now).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = cleaned {
                 tracing::warn!(%error, "cannot remove what is over");
             }
+        }
+    }
+
+    /// The time of all nodes, once it is known. By the clock of a single node, which may be wrong,
+    /// rows would be deleted that still matter to the others.
+    async fn shared_time(&self) -> Result<Time> {
+        loop {
+            if let Some(now) = self.shared_clock.earliest().await? {
+                return Ok(now);
+            }
+            tokio::time::sleep(UNKNOWN).await;
         }
     }
 

@@ -22,6 +22,7 @@ impl FromRow for Node {
 
 sql! {
     LIST = "SELECT id, seen_at, ended_at FROM nodes";
+    RUNNING = "SELECT id, seen_at FROM nodes WHERE ended_at IS NULL";
     INSERT = "INSERT INTO nodes (id, started_at, seen_at) VALUES (?, ?, ?)";
     SEEN = "UPDATE nodes SET seen_at = ? WHERE id = ?";
     END = "UPDATE nodes SET ended_at = ?, seen_at = ? WHERE id = ?";
@@ -30,6 +31,11 @@ sql! {
 /// All that are known.
 pub async fn list(db: &Db) -> Result<Vec<Node>, DbError> {
     db.list(LIST, &[]).await
+}
+
+/// Those that have not ended in good order: the id, and when each last said that it lives.
+pub async fn running(db: &Db) -> Result<Vec<(String, Time)>, DbError> {
+    db.list(RUNNING, &[]).await
 }
 
 /// Makes a process known, before its first change.

@@ -6,6 +6,7 @@ extern crate countersign_test_support;
 mod collector;
 
 mod apikeys;
+mod clocks;
 mod commands;
 mod configuration;
 mod deployment;

@@ -53,7 +53,7 @@ const ASK_THEMSELVES: [&str; 7] = [
 ];
 
 /// A server with every dialect under its own name.
-async fn server() -> TestApp {
+pub(crate) async fn server() -> TestApp {
     let server = TestApp::with(Kind::Sqlite, |config| {
         config.dialects = dialects::names().into_iter().map(dialect).collect();
     });
@@ -72,7 +72,7 @@ fn described<S>(routes: &[Route<S>]) -> Vec<(Method, String, bool)> {
     routes.iter().map(describe).collect()
 }
 
-fn every_route(server: &TestApp) -> Vec<(Method, String, bool)> {
+pub(crate) fn every_route(server: &TestApp) -> Vec<(Method, String, bool)> {
     let mut routes = described(&native());
     routes.extend(described(&administration()));
     routes.extend(described(&about_tokens()));

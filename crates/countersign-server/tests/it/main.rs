@@ -11,6 +11,7 @@ mod admin;
 mod api_keys;
 mod auth_token;
 mod bodies;
+mod clocks;
 mod code_envelope;
 mod cookies;
 mod dialects;

@@ -138,7 +138,8 @@ pub fn later(mut response: Response<Bytes>, retry_after: Option<Duration>) -> Re
 /// Whether an operation failed for want of the database rather than for what was asked; then it is
 /// logged, since the client is not told.
 pub fn is_storage(error: &Error) -> bool {
-    let is_storage = matches!(error, Error::Db(_) | Error::Signing(_) | Error::Internal(_));
+    let is_storage =
+        matches!(error, Error::Db(_) | Error::Signing(_) | Error::WrongClock | Error::Internal(_));
     if is_storage {
         tracing::error!(%error, "a request failed");
     }

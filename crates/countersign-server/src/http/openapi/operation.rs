@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::http::code::{self, Code};
 
 /// What the server may answer before any route sees the request, or of its own accord.
-pub(super) const ALWAYS: [Code; 11] = [
+pub(super) const ALWAYS: [Code; 12] = [
     code::INVALID_HOST,
     code::INVALID_FRAMING,
     code::INVALID_HEAD,
@@ -20,6 +20,7 @@ pub(super) const ALWAYS: [Code; 11] = [
     code::HEAD_TOO_LARGE,
     code::INTERNAL,
     code::OVERLOADED,
+    code::CLOCK_SKEW,
     code::UNAVAILABLE,
 ];
 

@@ -113,7 +113,7 @@ impl From<Error> for Fail {
             Error::Conflict | Error::LastAdmin | Error::NotAdmin | Error::ApiKeyRevoked => {
                 Self::try_again(Duration::from_secs(1))
             }
-            Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
+            Error::Db(_) | Error::Signing(_) | Error::WrongClock | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))
             }
