@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
+pub(crate) use self::start::database_options;
 pub use self::start::{Notices, Setup, StartError};
 use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis, shared_clock};
 use crate::api_keys::ApiKeys;
@@ -39,8 +40,8 @@ use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
 use crate::redis::Redis;
 use crate::secrets::MasterSecret;
-use crate::tables::counter;
 use crate::shared_clock::SharedClock;
+use crate::tables::counter;
 use crate::traces::Traces;
 use crate::uses::Uses;
 
@@ -63,9 +64,9 @@ pub struct Parts {
     pub config: Config,
     /// The time.
     pub clock: Clock,
-    /// The randomness.
     /// The time of all nodes, and how far this one is from it.
     pub shared_clock: SharedClock,
+    /// The randomness.
     pub entropy: Entropy,
     /// The database.
     pub db: Db,
@@ -179,8 +180,8 @@ impl App {
             wants_client_sha256: setup.dialects_want_client_sha256,
             config,
             clock,
-            entropy,
             shared_clock,
+            entropy,
             db,
             node,
             redis,

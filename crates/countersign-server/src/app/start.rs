@@ -20,6 +20,11 @@ use crate::shared_clock::{Level, SharedClock};
 use crate::tables::setting;
 use crate::traces::TracesError;
 
+/// What the operator should do about a pooler in transaction mode.
+pub(super) const POOLED_BY_TRANSACTION: &str = "database.url: a pooler in transaction mode stands before PostgreSQL, and settings of a \
+     connection, such as its lock_timeout, reach other clients of the pooler; set \
+     database.prepared_statements = false, or let it pool by session";
+
 /// What an [`App`](super::App) is built from.
 pub struct Setup {
     /// What the operator set.
@@ -64,14 +69,14 @@ pub enum StartError {
          that command again, which goes on where it was interrupted"
     )]
     UnfinishedMove,
+    /// A command would write times that are wrong. A server starts, and refuses to serve meanwhile.
+    #[error("{0}")]
+    Clock(String),
     /// The hash lane.
     #[error("passwords: {0}")]
     Lane(#[from] LaneError),
     /// The URL of Redis.
     #[error("redis.url: {0}")]
-    /// A command would write times that are wrong. A server starts, and refuses to serve meanwhile.
-    #[error("{0}")]
-    Clock(String),
     Redis(&'static str),
     /// Cookie mode.
     #[error("cookies.enabled: {0}")]
@@ -111,9 +116,11 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
     let Setup { config, entropy, .. } = setup;
     let mut notices = Notices { warnings: config.warnings(), created: None };
     notices.warnings.extend(prepare_data_dir(&config.data_dir)?);
-    let mut options = DbOptions::new(config.database_url().expose_secret());
-    options.max_connections = config.database.max_connections;
-    let db = Db::connect(options).await?;
+    let db = Db::connect(database_options(config)).await?;
+    db.check_settings().await?;
+    if !setup.command && db.is_pooled_by_transaction().await? {
+        notices.warnings.push(POOLED_BY_TRANSACTION.to_owned());
+    }
     let check = known_check(&db, &db.schema().await?).await?;
     let may_create = config.database_is_in_data_dir() && check.is_none();
     let (master, source) =
@@ -134,6 +141,15 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
     }
     let (master, previous) = (Arc::new(master), previous.map(Arc::new));
     Ok(Opened { db, master, previous, check, notices })
+}
+
+/// How the configured database is opened.
+pub(crate) fn database_options(config: &Config) -> DbOptions {
+    DbOptions {
+        max_connections: config.database.max_connections,
+        prepared_statements: config.database.prepared_statements,
+        ..DbOptions::new(config.database_url().expose_secret())
+    }
 }
 
 /// Which master secret the database was set up with, if it was.
@@ -215,22 +231,6 @@ pub(super) async fn raise_longest_access_ttl(db: &Db, longest: Duration) -> Resu
     }
 }
 
-/// Redis, if it is configured. A server that cannot reach it starts all the same; a command asks
-/// it only when it has something to tell.
-pub(super) async fn redis(
-    config: &Config,
-    master: &MasterSecret,
-    (command, notices): (bool, &mut Notices),
-) -> Result<Option<Redis>, StartError> {
-    let Some(servers) = config.redis.servers().map_err(StartError::Redis)? else {
-        return Ok(None);
-    };
-    let name = master.derive("redis names");
-    let redis = Redis::new(servers, &name[..12]);
-    if !command && let Err(error) = redis.connect().await {
-        notices.warnings.push(format!(
-            "redis.url: nothing answers there ({error}); the database does its work meanwhile"
-        ));
 /// Compares this machine's clock with the one that all nodes share.
 pub(super) async fn shared_clock(
     db: &Db,
@@ -248,6 +248,22 @@ pub(super) async fn shared_clock(
     Ok(shared)
 }
 
+/// Redis, if it is configured. A server that cannot reach it starts all the same; a command asks
+/// it only when it has something to tell.
+pub(super) async fn redis(
+    config: &Config,
+    master: &MasterSecret,
+    (command, notices): (bool, &mut Notices),
+) -> Result<Option<Redis>, StartError> {
+    let Some(servers) = config.redis.servers().map_err(StartError::Redis)? else {
+        return Ok(None);
+    };
+    let name = master.derive("redis names");
+    let redis = Redis::new(servers, &name[..12]);
+    if !command && let Err(error) = redis.connect().await {
+        notices.warnings.push(format!(
+            "redis.url: nothing answers there ({error}); the database does its work meanwhile"
+        ));
     }
     Ok(Some(redis))
 }

@@ -198,7 +198,7 @@ impl Failure {
             Self::Config(_) | Self::Arguments(_) => 2,
             Self::Tampered(_) => 3,
             Self::Start(error) => match error {
-                StartError::Db(DbError::Configuration(_))
+                StartError::Db(DbError::Configuration(_) | DbError::Pooler)
                 | StartError::Secret(_)
                 | StartError::OtherMasterSecret
                 | StartError::Lane(_)

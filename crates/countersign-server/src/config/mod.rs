@@ -101,6 +101,9 @@ pub struct DatabaseConfig {
     pub url: Option<SecretString>,
     /// Connections to PostgreSQL or MySQL; readers of SQLite.
     pub max_connections: u32,
+    /// Whether statements are prepared once for each connection, under a name. PostgreSQL only: a
+    /// pooler in transaction mode may lose the names.
+    pub prepared_statements: bool,
 }
 
 /// Access tokens.
@@ -261,7 +264,7 @@ impl Default for Config {
             master_secret_file: None,
             master_secret_previous_file: None,
             trusted_proxies: Vec::new(),
-            database: DatabaseConfig { url: None, max_connections: 16 },
+            database: DatabaseConfig { url: None, max_connections: 16, prepared_statements: true },
             redis: RedisConfig { url: None },
             tokens: TokensConfig {
                 issuer: None,

@@ -270,6 +270,8 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("passwords", "parallelism = 0"),
         ("passwords", "queue = 0"),
         ("database", "max_connections = 0"),
+        ("database", "prepared_statements = false"),
+        ("database", "prepared_statements = false\nurl = \"mysql://h/d\""),
         ("database", "url = \"sqlite:\""),
         ("database", "url = \"sqlite://:memory:\""),
         ("database", "url = \"redis://h\""),

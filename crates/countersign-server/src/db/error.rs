@@ -49,6 +49,12 @@ pub enum DbError {
     /// The URL does not say which database, or names one that cannot serve.
     #[error("{0}")]
     Configuration(String),
+    /// The names of prepared statements are lost on the way to PostgreSQL.
+    #[error(
+        "a pooler before PostgreSQL does not keep prepared statements: set \
+         database.prepared_statements = false, or let it pool by session"
+    )]
+    Pooler,
     /// The schema is not one that this binary can bring up to date.
     #[error("{0}")]
     Schema(String),
@@ -67,7 +73,7 @@ impl DbError {
 
     /// Whether the database could not be had, so that the caller answers 503.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Conflict(_))
+        matches!(self, Self::Unavailable(_) | Self::Conflict(_) | Self::Pooler)
     }
 }
 
@@ -143,6 +149,8 @@ pub(super) fn server_code(refusal: &dyn sqlx::error::DatabaseError) -> String {
 /// Sorts a server's refusal: SQLSTATE has five characters, MySQL's numbers have four.
 fn refused(code: &str, message: String) -> DbError {
     match code {
+        // A statement of this name is there already, or is not there.
+        "42P05" | "26000" => DbError::Pooler,
         "40001" | "40P01" | "1213" | "1020" => DbError::Conflict(message),
         // A lock not given in time, a cancelled statement, a standby, a full disk, a shutdown.
         "55P03" | "57014" | "25006" | "1205" | "1290" | "1836" | "1021" | "1114" | "1040"

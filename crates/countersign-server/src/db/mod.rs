@@ -67,6 +67,9 @@ pub struct DbOptions {
     pub busy_timeout: Duration,
     /// How long a server may take over a list or a whole write; then its connection is closed.
     pub answer_timeout: Duration,
+    /// Whether statements are prepared once for each connection, under a name; PostgreSQL only.
+    /// Otherwise nothing outlives a transaction, neither a statement nor a setting.
+    pub prepared_statements: bool,
     /// Whether every write is to be refused, and a SQLite file that is not there as well.
     pub read_only: bool,
 }
@@ -79,6 +82,7 @@ impl DbOptions {
             max_connections: 10,
             busy_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(10),
+            prepared_statements: true,
             read_only: false,
         }
     }
@@ -91,6 +95,7 @@ impl fmt::Debug for DbOptions {
             .field("max_connections", &self.max_connections)
             .field("busy_timeout", &self.busy_timeout)
             .field("answer_timeout", &self.answer_timeout)
+            .field("prepared_statements", &self.prepared_statements)
             .field("read_only", &self.read_only)
             .finish_non_exhaustive()
     }
@@ -172,6 +177,18 @@ impl Db {
         match &self.inner.store {
             Store::Sqlite(sqlite) => sqlite.readers.prepare(sql),
             Store::Server(server) => server.prepare(sql).await,
+        }
+    }
+
+    /// Whether two connections share one of PostgreSQL's: a pooler in transaction mode stands before
+    /// it, as far as can be seen. Not looked for where that is meant.
+    ///
+    /// # Errors
+    /// [`DbError::Pooler`] where the pooler loses the names of statements.
+    pub async fn is_pooled_by_transaction(&self) -> Result<bool, DbError> {
+        match &self.inner.store {
+            Store::Sqlite(_) => Ok(false),
+            Store::Server(server) => server.is_pooled_by_transaction().await,
         }
     }
 

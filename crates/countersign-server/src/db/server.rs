@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
 use sqlx::pool::{PoolConnection, PoolOptions};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::query::Query;
 use sqlx::{
     AssertSqlSafe, Connection as _, Database, Encode, Executor as _, MySql, MySqlPool, PgPool,
-    Postgres, SqlSafeStr, Type,
+    Postgres, Row as _, SqlSafeStr, Type,
 };
 use tokio::time::timeout;
 
@@ -25,6 +25,25 @@ pub(super) struct Server {
     pool: Pool,
     wait: Duration,
     answer: Duration,
+    session: Session,
+}
+
+/// What lasts on a connection from one transaction to the next.
+enum Session {
+    /// Prepared statements and settings.
+    Kept,
+    /// Nothing: each transaction begins with its settings, and each read is in one, since the
+    /// connection to the database is another's in between.
+    Pooled {
+        /// Begins a transaction with its settings.
+        begin: String,
+    },
+}
+
+impl Session {
+    fn is_kept(&self) -> bool {
+        matches!(self, Self::Kept)
+    }
 }
 
 enum Pool {
@@ -50,19 +69,34 @@ macro_rules! on {
 impl Server {
     pub(super) async fn postgres(options: &DbOptions) -> Result<Self, DbError> {
         let connect: PgConnectOptions = options.url.parse()?;
+        // No table has floats, and poolers refuse startup parameters that they do not know.
+        let connect = connect.extra_float_digits(None);
+        let isolation = format!("ISOLATION LEVEL READ COMMITTED{}", access(options));
         // A lock is waited for no longer than a connection; a node that died in a transaction
         // does not keep its locks.
-        let settings = format!(
-            "SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED{}; \
-             SET lock_timeout = {}; SET idle_in_transaction_session_timeout = {}",
-            access(options),
-            options.busy_timeout.as_millis(),
-            options.answer_timeout.as_millis(),
-        );
+        let timeouts = |set: &str| {
+            let [lock, idle] = [options.busy_timeout, options.answer_timeout];
+            let (lock, idle) = (lock.as_millis(), idle.as_millis());
+            format!(
+                "{set} lock_timeout = {lock}; {set} idle_in_transaction_session_timeout = {idle}"
+            )
+        };
+        let (session, settings) = if options.prepared_statements {
+            let characteristics = "SET SESSION CHARACTERISTICS AS TRANSACTION";
+            (Session::Kept, Some(format!("{characteristics} {isolation}; {}", timeouts("SET"))))
+        } else {
+            let begin = format!("BEGIN {isolation}; {}", timeouts("SET LOCAL"));
+            (Session::Pooled { begin }, None)
+        };
         let pool = pool_options::<Postgres>(PgPoolOptions::new(), options)
             .after_connect(move |connection, _| {
-                let settings = AssertSqlSafe(settings.clone());
-                Box::pin(async move { connection.execute(settings).await.map(drop) })
+                let settings = settings.clone().map(AssertSqlSafe);
+                Box::pin(async move {
+                    match settings {
+                        Some(settings) => connection.execute(settings).await.map(drop),
+                        None => Ok(()),
+                    }
+                })
             })
             .before_acquire(|connection, state| {
                 Box::pin(async move {
@@ -72,7 +106,7 @@ impl Server {
                     Ok(true)
                 })
             });
-        Ok(Self::new(Pool::Postgres(pool.connect_with(connect).await?), options))
+        Ok(Self::new(Pool::Postgres(pool.connect_with(connect).await?), options, session))
     }
 
     pub(super) async fn mysql(options: &DbOptions) -> Result<Self, DbError> {
@@ -99,11 +133,11 @@ impl Server {
                     Ok(true)
                 })
             });
-        Ok(Self::new(Pool::MySql(pool.connect_with(connect).await?), options))
+        Ok(Self::new(Pool::MySql(pool.connect_with(connect).await?), options, Session::Kept))
     }
 
-    fn new(pool: Pool, options: &DbOptions) -> Self {
-        Self { pool, wait: options.busy_timeout, answer: options.answer_timeout }
+    fn new(pool: Pool, options: &DbOptions, session: Session) -> Self {
+        Self { pool, wait: options.busy_timeout, answer: options.answer_timeout, session }
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -119,17 +153,21 @@ impl Server {
             Pool::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
             Pool::MySql(pool) => Connection::MySql(pool.acquire().await?),
         };
-        Ok(Lease { connection: Some(connection) })
+        Ok(Lease { connection: Some(connection), is_kept: self.session.is_kept() })
     }
 
     /// A connection in a transaction. Nothing has been done on it yet, so that a dead one, as all
     /// are once after the server was restarted, costs only another try.
     pub(super) async fn begin(&self) -> Result<Lease, DbError> {
+        let begin_text = match &self.session {
+            Session::Kept => "BEGIN",
+            Session::Pooled { begin } => begin,
+        };
         let begin = async {
             let mut last = None;
             for _ in 0..DEAD_CONNECTIONS {
                 let mut lease = self.lease().await?;
-                match lease.raw("BEGIN").await {
+                match lease.raw(begin_text).await {
                     Ok(()) => return Ok(lease),
                     Err(error) => last = Some(error),
                 }
@@ -159,7 +197,7 @@ impl Server {
             let mut tries = 1;
             loop {
                 let mut lease = self.lease().await?;
-                let rows = lease.list(sql, params).await;
+                let rows = self.read(&mut lease, sql, params).await;
                 match lease.release(rows) {
                     Err(DbError::Unavailable(_)) if tries < DEAD_CONNECTIONS => tries += 1,
                     rows => return rows,
@@ -167,6 +205,53 @@ impl Server {
             }
         };
         timeout(patience, list).await.unwrap_or_else(|_| Err(too_late()))
+    }
+
+    /// Reads rows outside of a write. An unnamed statement is prepared and run in two steps: without
+    /// a transaction, a pooler may send the second one to another connection, where it would run
+    /// another client's statement.
+    async fn read(
+        &self,
+        lease: &mut Lease,
+        sql: Sql,
+        params: &[Value],
+    ) -> Result<Vec<Row>, DbError> {
+        let Session::Pooled { begin } = &self.session else { return lease.list(sql, params).await };
+        lease.raw(begin).await?;
+        let rows = lease.list(sql, params).await;
+        lease.raw(if rows.is_ok() { "COMMIT" } else { "ROLLBACK" }).await?;
+        rows
+    }
+
+    /// Whether two connections to PostgreSQL at a time reach the same process of the server.
+    ///
+    /// # Errors
+    /// [`DbError::Pooler`] where they then share the names of prepared statements too.
+    pub(super) async fn is_pooled_by_transaction(&self) -> Result<bool, DbError> {
+        let (Pool::Postgres(pool), Session::Kept) = (&self.pool, &self.session) else {
+            return Ok(false);
+        };
+        let options = pool.connect_options();
+        let look = async {
+            let mut one = PgConnection::connect_with(&options).await?;
+            let mut other = PgConnection::connect_with(&options).await?;
+            let is_shared = backend(&mut one).await? == backend(&mut other).await?;
+            if is_shared {
+                for connection in [&mut one, &mut other] {
+                    sqlx::query("SELECT 1").execute(connection).await?;
+                }
+            }
+            one.close().await?;
+            other.close().await?;
+            Ok::<_, DbError>(is_shared)
+        };
+        // Where there is no room for two more, a pooler by session keeps one of them waiting, and the
+        // server refuses it.
+        match timeout(self.wait, look).await {
+            Ok(Ok(is_shared)) => Ok(is_shared),
+            Ok(Err(DbError::Pooler)) => Err(DbError::Pooler),
+            Ok(Err(_)) | Err(_) => Ok(false),
+        }
     }
 
     pub(super) async fn prepare(&self, sql: Sql) -> Result<(), DbError> {
@@ -209,6 +294,8 @@ pub(super) fn too_late() -> DbError {
 /// reached: whoever drops a future half-way leaves a transaction or half an answer on it.
 pub(super) struct Lease {
     connection: Option<Connection>,
+    /// Whether prepared statements stay on it.
+    is_kept: bool,
 }
 
 /// The first of the rows.
@@ -252,9 +339,9 @@ impl Lease {
     }
 
     pub(super) async fn list(&mut self, sql: Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
-        let text = self.text(sql);
+        let (text, is_kept) = (self.text(sql), self.is_kept);
         on!(self.connection()?, c => {
-            let rows = query(text, params).fetch_all(&mut **c).await?;
+            let rows = query(text, params).persistent(is_kept).fetch_all(&mut **c).await?;
             rows.iter().map(Columns::values).collect()
         })
     }
@@ -271,16 +358,17 @@ impl Lease {
             _ => "LOCK IN SHARE MODE",
         };
         let text = AssertSqlSafe(format!("{} {lock}", self.text(sql)));
+        let is_kept = self.is_kept;
         on!(self.connection()?, c => {
-            let rows = query(text, params).fetch_all(&mut **c).await?;
+            let rows = query(text, params).persistent(is_kept).fetch_all(&mut **c).await?;
             rows.iter().map(Columns::values).collect()
         })
     }
 
     pub(super) async fn execute(&mut self, sql: Sql, params: &[Value]) -> Result<u64, DbError> {
-        let text = self.text(sql);
+        let (text, is_kept) = (self.text(sql), self.is_kept);
         on!(self.connection()?, c => {
-            Ok(query(text, params).execute(&mut **c).await?.rows_affected())
+            Ok(query(text, params).persistent(is_kept).execute(&mut **c).await?.rows_affected())
         })
     }
 
@@ -292,6 +380,12 @@ impl Lease {
         let text = AssertSqlSafe(text.to_owned());
         on!(connection, c => sqlx::raw_sql(text).execute(&mut **c).await.map(drop))
     }
+}
+
+/// The number of the server's process that answers.
+async fn backend(connection: &mut PgConnection) -> Result<i32, sqlx::Error> {
+    let row = sqlx::raw_sql("SELECT pg_backend_pid()").fetch_one(connection).await?;
+    row.try_get(0)
 }
 
 fn query<DB: Database>(text: impl SqlSafeStr, params: &[Value]) -> Query<'static, DB, DB::Arguments>

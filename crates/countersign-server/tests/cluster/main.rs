@@ -7,7 +7,9 @@ mod load;
 mod nodes;
 
 mod faults;
+mod pooler;
 mod proxy;
 mod revocation;
+mod settings;
 
 use countersign_test_support::{database, free, nginx, program, redis_server};

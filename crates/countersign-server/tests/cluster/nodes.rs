@@ -10,7 +10,7 @@ use crate::balancer::{Addresses, Balancer};
 use crate::database::TestDatabase;
 use crate::program::{Api, Place, Server};
 
-const MASTER_SECRET: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
+pub(crate) const MASTER_SECRET: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
 
 /// Three nodes with a balancer before them. They end with this value.
 pub(crate) struct Cluster {

@@ -7,12 +7,11 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
-use secrecy::ExposeSecret as _;
 
 use self::origin::{Origin, Users};
 use self::told::{Summary, Told};
 use super::{Failure, Settings};
-use crate::app::{App, StartError};
+use crate::app::{App, StartError, database_options};
 use crate::clock::{Clock, Time};
 use crate::config::{Config, DialectConfig, Overrides};
 use crate::db::{Db, DbOptions};
@@ -240,8 +239,7 @@ async fn look_into(config: &Config) -> Result<Option<Db>, Failure> {
     if config.sqlite_file().is_some_and(|file| !file.exists()) {
         return Ok(None);
     }
-    let options = DbOptions::new(config.database_url().expose_secret());
-    let options = DbOptions { read_only: true, ..options };
+    let options = DbOptions { read_only: true, ..database_options(config) };
     let db = Db::connect(options).await.map_err(StartError::Db)?;
     let schema = db.schema().await.map_err(StartError::Db)?;
     if schema.version == 0 {

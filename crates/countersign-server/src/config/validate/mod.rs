@@ -86,8 +86,13 @@ fn database(database: &DatabaseConfig) -> Check {
     const SCHEMES: [&str; 5] =
         ["sqlite:", "postgres://", "postgresql://", "mysql://", "mariadb://"];
     within("database.max_connections", database.max_connections, 1..=10_000)?;
-    let Some(url) = &database.url else { return Ok(()) };
-    let url = url.expose_secret();
+    let url = database.url.as_ref().map(|url| url.expose_secret()).unwrap_or_default();
+    if !database.prepared_statements && !url.starts_with("postgres") {
+        return refuse("database.prepared_statements", "it is for PostgreSQL behind a pooler only");
+    }
+    if database.url.is_none() {
+        return Ok(());
+    }
     if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
         return refuse("database.url", format!("it must begin with one of {}", SCHEMES.join(", ")));
     }
