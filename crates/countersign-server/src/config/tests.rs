@@ -142,6 +142,41 @@ fn variables_of_orchestrators_are_not_ours() {
 }
 
 #[test]
+fn a_variable_that_is_a_key_but_for_its_underscores_is_refused_with_the_right_name() {
+    for (name, right) in [
+        ("COUNTERSIGN_DATABASE_URL", "COUNTERSIGN_DATABASE__URL"),
+        ("COUNTERSIGN_TOKENS_ACCESS_TTL", "COUNTERSIGN_TOKENS__ACCESS_TTL"),
+        ("COUNTERSIGN_TOKENS__ACCESS__TTL", "COUNTERSIGN_TOKENS__ACCESS_TTL"),
+        ("COUNTERSIGN_TOKENS__ACCESSTTL", "COUNTERSIGN_TOKENS__ACCESS_TTL"),
+        ("COUNTERSIGN_DATADIR", "COUNTERSIGN_DATA_DIR"),
+        ("COUNTERSIGN_TRUSTED__PROXIES", "COUNTERSIGN_TRUSTED_PROXIES"),
+    ] {
+        let error = load_env(name, "x").expect_err(name).to_string();
+        assert!(error.contains(right) && error.ends_with(&format!("(set by {name})")), "{error}");
+    }
+}
+
+#[test]
+fn white_space_around_a_variable_is_not_part_of_its_value() {
+    let env = [
+        ("COUNTERSIGN_DATABASE__URL", "sqlite:/data/a.db\n"),
+        ("COUNTERSIGN_DATA_DIR", " /data\r\n"),
+        ("COUNTERSIGN_LISTEN", "\t127.0.0.1:1\n"),
+        ("COUNTERSIGN_PASSWORDS__BLOCKLIST", "false\n"),
+        ("COUNTERSIGN_HTTP__MAX_CONNECTIONS", "77\n"),
+        ("COUNTERSIGN_TOKENS__ACCESS_TTL", "5m\n"),
+        ("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.0/8\n"),
+        ("COUNTERSIGN_REGISTRATION__MODE", "closed\n"),
+        ("COUNTERSIGN_PUBLIC_URL", "https://a.example\n"),
+    ];
+    let config = load_with("", &env, &Overrides::default()).expect("good");
+    assert_eq!(config.database_url().expose_secret(), "sqlite:/data/a.db");
+    assert_eq!(config.issuer(), "https://a.example");
+    assert_eq!(config.audit_file(), Some("/data/audit.jsonl".into()));
+    assert_eq!((config.http.max_connections, config.passwords.blocklist), (77, false));
+}
+
+#[test]
 fn d9_an_unknown_key_is_refused_by_name_and_source() {
     for (text, key) in [
         ("colour = 1", "colour"),
@@ -155,7 +190,7 @@ fn d9_an_unknown_key_is_refused_by_name_and_source() {
     for (name, key) in [
         ("COUNTERSIGN_TOKENS__ACCES_TTL", "tokens.acces_ttl"),
         ("COUNTERSIGN_TOKEN__ACCESS_TTL", "token"),
-        ("COUNTERSIGN_TOKENS__ACCESS__TTL", "tokens.access"),
+        ("COUNTERSIGN_TOKENS__LIFE__ACCESS", "tokens.life"),
     ] {
         let error = load_env(name, "1m").expect_err("unknown");
         assert_eq!(error.key(), Some(key));
