@@ -168,6 +168,8 @@ pub struct PasswordsConfig {
     pub min_length: usize,
     /// Whether common passwords and the user's own identifiers are refused.
     pub blocklist: bool,
+    /// Words that are refused as the name of the service is: those of a company or a product.
+    pub context_words: Vec<String>,
     /// Argon2id's memory.
     pub memory_kib: u32,
     /// Argon2id's passes.
@@ -286,6 +288,7 @@ impl Default for Config {
             passwords: PasswordsConfig {
                 min_length: 8,
                 blocklist: true,
+                context_words: Vec::new(),
                 memory_kib: 19 * 1024,
                 iterations: 2,
                 parallelism: 1,

@@ -10,7 +10,7 @@ use super::{Caller, record::Record};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Half, Result};
-use crate::password::{Password, Policy};
+use crate::password::{Password, Policy, words_of_host};
 use crate::tables::identifier;
 use crate::tables::password::{self, CLIENT_SHA256, PLAIN};
 use crate::tables::user::{self, User};
@@ -28,7 +28,9 @@ impl App {
     /// What new passwords must satisfy in the native API.
     pub fn policy(&self) -> Policy {
         let passwords = &self.config.passwords;
-        Policy { min_length: passwords.min_length, blocklist: passwords.blocklist }
+        let mut context_words = words_of_host(self.config.public_url.host());
+        context_words.extend_from_slice(&passwords.context_words);
+        Policy { min_length: passwords.min_length, blocklist: passwords.blocklist, context_words }
     }
 
     /// Changes the password of a user who knows the current one, and ends their other sessions.

@@ -153,6 +153,12 @@ const MOST_WORK_KIB: u64 = 1024 * 1024;
 fn passwords(passwords: &PasswordsConfig) -> Check {
     // NIST SP 800-63B-4, 3.1.1.2: never fewer than 8, and 64 are always taken.
     within("passwords.min_length", passwords.min_length, 8..=64)?;
+    for word in &passwords.context_words {
+        if !(3..=64).contains(&word.trim().chars().count()) {
+            let problem = format!("`{word}` does not have 3 to 64 characters");
+            return refuse("passwords.context_words", problem);
+        }
+    }
     within("passwords.memory_kib", passwords.memory_kib, LEAST_MEMORY_KIB..=256 * 1024)?;
     within("passwords.iterations", passwords.iterations, 1..=100)?;
     within("passwords.parallelism", passwords.parallelism, 1..=16)?;
