@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
 pub(crate) use self::start::database_options;
-pub use self::start::{Notices, Setup, StartError};
+pub use self::start::{Notices, Setup, StartError, check_database_file};
 use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis, shared_clock};
 use crate::api_keys::ApiKeys;
 use crate::audit::Audit;

@@ -1,5 +1,6 @@
 //! What comes before everything else: the data folder, the database, the master secret.
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,7 +16,9 @@ use crate::error::Error;
 use crate::identifier::Shapes;
 use crate::password::LaneError;
 use crate::redis::Redis;
-use crate::secrets::{MasterSecret, SecretError, SecretSource, prepare_data_dir};
+use crate::secrets::{
+    MasterSecret, SecretError, SecretSource, exposed_secrets, generated_file, prepare_data_dir,
+};
 use crate::shared_clock::{Level, SharedClock};
 use crate::tables::setting;
 use crate::traces::TracesError;
@@ -72,6 +75,17 @@ pub enum StartError {
     /// A command would write times that are wrong. A server starts, and refuses to serve meanwhile.
     #[error("{0}")]
     Clock(String),
+    /// The SQLite file is gone, and what was written beside it is there.
+    #[error(
+        "database.url: {} is missing, and {} shows that there was a database; mount or restore it, \
+         or start with --new-database to begin with an empty one", file.display(), beside.display()
+    )]
+    DatabaseMissing {
+        /// The file.
+        file: PathBuf,
+        /// What is there.
+        beside: PathBuf,
+    },
     /// The hash lane.
     #[error("passwords: {0}")]
     Lane(#[from] LaneError),
@@ -101,6 +115,21 @@ pub struct Notices {
     pub created: Option<PathBuf>,
 }
 
+/// Refuses a SQLite file that is missing although its write-ahead log, the master secret that was
+/// made for it or its audit file is there: a start would make an empty database in its place.
+pub fn check_database_file(config: &Config) -> Result<(), StartError> {
+    let Some(file) = config.sqlite_file().filter(|file| !file.exists()) else { return Ok(()) };
+    let mut log = file.clone().into_os_string();
+    log.push("-wal");
+    let secret = config.database_is_in_data_dir().then(|| generated_file(&config.data_dir));
+    let beside = [Some(log.into()), secret, config.audit_file()];
+    let is_used = |path: &PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
+    match beside.into_iter().flatten().find(is_used) {
+        Some(beside) => Err(StartError::DatabaseMissing { file, beside }),
+        None => Ok(()),
+    }
+}
+
 /// What is there before the app is.
 pub(super) struct Opened {
     pub(super) db: Db,
@@ -116,6 +145,7 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
     let Setup { config, entropy, .. } = setup;
     let mut notices = Notices { warnings: config.warnings(), created: None };
     notices.warnings.extend(prepare_data_dir(&config.data_dir)?);
+    notices.warnings.extend(exposed_secrets(config));
     let db = Db::connect(database_options(config)).await?;
     db.check_settings().await?;
     if !setup.command && db.is_pooled_by_transaction().await? {
@@ -261,9 +291,7 @@ pub(super) async fn redis(
     let name = master.derive("redis names");
     let redis = Redis::new(servers, &name[..12]);
     if !command && let Err(error) = redis.connect().await {
-        notices.warnings.push(format!(
-            "redis.url: nothing answers there ({error}); the database does its work meanwhile"
-        ));
+        notices.warnings.push(format!("redis.url: {}", error.explain()));
     }
     Ok(Some(redis))
 }

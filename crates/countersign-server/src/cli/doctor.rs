@@ -14,10 +14,12 @@ use url::Url;
 
 use super::output::table;
 use super::{Failure, Settings};
-use crate::app::inspect::inspect;
+use crate::app::check_database_file;
+use crate::app::inspect::{Inspected, inspect};
 use crate::clock::{Clock, Time};
 use crate::config::{Config, Overrides};
 use crate::db::{Db, DbError};
+use crate::http::dialects;
 use crate::network;
 use crate::redis::Redis;
 use crate::secrets;
@@ -31,6 +33,8 @@ const OLD_KEY: Duration = Duration::from_hours(60 * 24);
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Less than this is soon full.
 const LITTLE_SPACE: u64 = 512 * 1024 * 1024;
+/// Less than this is full: the write-ahead log of SQLite grows to several megabytes.
+const NO_SPACE: u64 = 8 * 1024 * 1024;
 
 /// Looks for what is wrong, and says what to do. Changes nothing.
 #[derive(Args)]
@@ -83,10 +87,12 @@ impl Doctor {
         found.fine("configuration", "every key is known and has a value that can be meant");
         check_files(&mut found, &config);
         check_encryption(&mut found, "database", config.database_url().expose_secret());
-        for warning in config.warnings() {
+        for warning in config.warnings().into_iter().chain(dialects::warnings(&config)) {
             found.warn("configuration", warning);
         }
-        if config.sqlite_file().is_some_and(|file| !file.exists()) {
+        if let Err(error) = check_database_file(&config) {
+            found.fail("start", error.to_string());
+        } else if config.sqlite_file().is_some_and(|file| !file.exists()) {
             found.fine("start", "nothing is set up yet; the first start makes the database");
         } else {
             check_start(&mut found, &config).await;
@@ -132,6 +138,8 @@ async fn check_start(found: &mut Findings, config: &Config) {
     }
     let now = Clock::System.now();
     check_clock(found, &inspected.db).await;
+    check_writable(found, &inspected).await;
+    check_triggers(found, &inspected).await;
     if inspected.schema.pending.is_empty() {
         check_keys(found, signing_key::list(&inspected.db).await, (now, config));
     } else {
@@ -160,19 +168,61 @@ fn check_files(found: &mut Findings, config: &Config) {
             found.warn("files", format!("{key}: everyone may read {path} ({mode:04o}); {advice}"));
         }
     }
-    check_space(found, &config.data_dir);
+    for warning in secrets::exposed_secrets(config) {
+        found.warn("files", warning);
+    }
+    check_space(found, ("data_dir", &config.data_dir));
+    if let Some(file) = config.sqlite_file() {
+        let folder =
+            file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        if folder != config.data_dir {
+            check_space(found, ("database.url", folder));
+        }
+    }
+}
+
+/// Triggers are nothing of this server's, and see every change.
+async fn check_triggers(found: &mut Findings, inspected: &Inspected) {
+    match inspected.db.triggers().await {
+        Ok(triggers) if triggers.is_empty() => found.fine("database", "it has no triggers"),
+        Ok(triggers) => found.warn(
+            "database",
+            format!(
+                "there are triggers, which may change or delete what the server writes: {}; find out \
+                 who made them, and run `countersign events verify --audit FILE`",
+                triggers.join(", ")
+            ),
+        ),
+        Err(error) => found.fail("database", format!("it does not list its triggers: {error}")),
+    }
+}
+
+/// Whether the database takes changes: it may be a standby, read-only, or not ours to change.
+async fn check_writable(found: &mut Findings, inspected: &Inspected) {
+    match inspected.db.obstacles().await {
+        Ok(obstacles) if obstacles.is_empty() => found.fine("database", "it can be written"),
+        Ok(obstacles) => {
+            for obstacle in obstacles {
+                found.fail("database", obstacle);
+            }
+        }
+        Err(error) => {
+            found.fail("database", format!("it does not say whether it can be written: {error}"))
+        }
+    }
 }
 
 fn mode(path: &Path) -> Option<u32> {
     Some(fs::metadata(path).ok()?.permissions().mode() & 0o777)
 }
 
-fn check_space(found: &mut Findings, data_dir: &Path) {
-    let Ok(space) = rustix::fs::statvfs(data_dir) else { return };
+fn check_space(found: &mut Findings, (key, folder): (&str, &Path)) {
+    let Ok(space) = rustix::fs::statvfs(folder) else { return };
     let free = space.f_bavail.saturating_mul(space.f_frsize);
-    let message =
-        format!("data_dir: {} MiB are free in {}", free / 1024 / 1024, data_dir.display());
-    if free < LITTLE_SPACE {
+    let message = format!("{key}: {} MiB are free in {}", free / 1024 / 1024, folder.display());
+    if free < NO_SPACE {
+        found.fail("space", format!("{message}; nothing can be changed until there is room"));
+    } else if free < LITTLE_SPACE {
         found.warn("space", format!("{message}; a full disk stops every change"));
     } else {
         found.fine("space", message);
@@ -280,12 +330,7 @@ async fn check_redis(found: &mut Findings, config: &Config) {
     let Ok(Some(servers)) = config.redis.servers() else { return };
     match Redis::new(servers, b"doctor").connect().await {
         Ok(()) => found.fine("redis", "it answers"),
-        Err(error) => found.warn(
-            "redis",
-            format!(
-                "redis.url: nothing answers there ({error}); the database does its work meanwhile"
-            ),
-        ),
+        Err(error) => found.warn("redis", format!("redis.url: {}", error.explain())),
     }
 }
 

@@ -30,7 +30,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use secrecy::SecretString;
 
 use self::output::escape;
-use crate::app::{App, Notices, Setup, StartError};
+use crate::app::{App, Notices, Setup, StartError, check_database_file};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::db::DbError;
@@ -206,7 +206,9 @@ impl Failure {
                 | StartError::Cookies(_)
                 | StartError::Audit(_)
                 | StartError::Traces(_) => 2,
+                // A mount that comes late is there at the next start.
                 StartError::Db(_)
+                | StartError::DatabaseMissing { .. }
                 | StartError::UnfinishedMove
                 | StartError::Clock(_)
                 | StartError::Operation(_) => 1,
@@ -266,7 +268,10 @@ impl Settings {
             entropy: Entropy::System,
             command,
         };
-        Ok(App::build(setup).await?)
+        let warnings = dialects::warnings(&setup.config);
+        let (app, mut notices) = App::build(setup).await?;
+        notices.warnings.extend(warnings);
+        Ok((app, notices))
     }
 
     /// Opens what a command works on, lets it work, and closes all in good order.
@@ -275,6 +280,7 @@ impl Settings {
         work: impl AsyncFnOnce(&App, &Caller) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let config = self.load(Overrides::default())?;
+        check_database_file(&config)?;
         let (app, notices) = self.build(config, true).await?;
         warn(&notices.warnings);
         if let Some(path) = &notices.created {

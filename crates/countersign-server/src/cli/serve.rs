@@ -7,10 +7,10 @@ use futures::FutureExt as _;
 use futures::future::try_join_all;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, Settings};
-use crate::app::{App, Notices};
+use crate::app::{App, Notices, check_database_file};
 use crate::config::Overrides;
 use crate::http::router::{metrics_router, router};
 use crate::http::server;
@@ -19,7 +19,7 @@ use crate::tables::user;
 /// How many connections those may have who read the metrics on an address of their own.
 const METRICS_CONNECTIONS: usize = 64;
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT. SIGHUP opens the audit file anew.
 #[derive(Args, Default, PartialEq)]
 pub(super) struct Serve {
     /// Where to listen.
@@ -31,6 +31,9 @@ pub(super) struct Serve {
     /// Switch on a dialect of older clients; may be repeated.
     #[arg(long = "dialect", value_name = "NAME[=PREFIX]")]
     dialects: Vec<String>,
+    /// Begin with an empty database although files beside it show that there was one.
+    #[arg(long)]
+    new_database: bool,
 }
 
 impl Serve {
@@ -40,7 +43,13 @@ impl Serve {
     }
 
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        // First, since it ends a process that does not wait for it.
+        let hang_up = signal(SignalKind::hangup()).map_err(Failure::of)?;
+        let new_database = self.new_database;
         let config = settings.load(self.overrides())?;
+        if !new_database {
+            check_database_file(&config)?;
+        }
         let (app, notices) = settings.build(config, false).await?;
         let router = router(&app).map_err(Failure::of)?;
         let listener = bind("listen", app.config.listen).await?;
@@ -67,6 +76,7 @@ impl Serve {
         tokio::select! {
             served = try_join_all(served) => served.map(drop).map_err(Failure::of)?,
             () = app.attend() => {}
+            () = reopen_files(&app, hang_up) => {}
         }
         tracing::info!("stopped");
         app.shut_down().await.map_err(Failure::of)
@@ -138,6 +148,15 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Opens the audit file anew at each SIGHUP, as programs that rotate files expect. Never ends.
+async fn reopen_files(app: &App, mut hang_up: Signal) {
+    while hang_up.recv().await.is_some() {
+        app.audit.reopen();
+        tracing::info!("SIGHUP: the audit file is opened anew");
+    }
+    std::future::pending().await
 }
 
 /// Ends at SIGTERM and at SIGINT.

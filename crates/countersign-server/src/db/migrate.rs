@@ -131,7 +131,7 @@ fn is_missing(code: &str, message: &str) -> bool {
 
 fn explain(migration: &Migration, error: DbError) -> DbError {
     match error {
-        DbError::Unavailable(_) | DbError::Conflict(_) => error,
+        error if error.is_unavailable() => error,
         error => DbError::Schema(format!("migration {} failed: {error}", migration.name)),
     }
 }

@@ -2,12 +2,14 @@
 
 mod clock;
 mod columns;
+mod condition;
 mod door;
 mod durability;
 mod error;
 pub mod foreign;
 mod migrate;
 pub mod migrations;
+mod obstacles;
 mod server;
 mod sql;
 mod sqlite;
@@ -110,6 +112,7 @@ pub struct Db {
 struct Inner {
     store: Store,
     door: door::Door,
+    condition: condition::Condition,
 }
 
 enum Store {
@@ -140,7 +143,12 @@ impl Db {
                 return Err(DbError::Configuration(expected.to_owned()));
             }
         };
-        Ok(Self { inner: Arc::new(Inner { store, door: door::Door::default() }) })
+        let condition = condition::Condition::new(match &store {
+            Store::Sqlite(sqlite) => sqlite.path().display().to_string(),
+            Store::Server(server) => server.address().to_owned(),
+        });
+        let door = door::Door::default();
+        Ok(Self { inner: Arc::new(Inner { store, door, condition }) })
     }
 
     /// The first row, if there is one. For reads by key: on SQLite it runs where it is called, and
@@ -154,7 +162,7 @@ impl Db {
             Store::Sqlite(sqlite) => sqlite.readers.find(sql, params),
             Store::Server(server) => server.find(sql, params).await,
         });
-        row?.map(|mut row| T::from_row(&mut row)).transpose()
+        self.noting(row)?.map(|mut row| T::from_row(&mut row)).transpose()
     }
 
     /// All rows. Also for a single row that takes long to find.
@@ -163,10 +171,29 @@ impl Db {
     /// Whatever the database says, or [`DbError::Column`].
     pub async fn list<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Vec<T>, DbError> {
         let part = Part::read(self.kind().system(), sql.text());
-        tx::read_all(part.unless_failed(match &self.inner.store {
+        let rows = part.unless_failed(match &self.inner.store {
             Store::Sqlite(sqlite) => sqlite.readers.list(sql, params).await,
             Store::Server(server) => server.list(sql, params).await,
-        })?)
+        });
+        tx::read_all(self.noting(rows)?)
+    }
+
+    fn noting<T>(&self, read: Result<T, DbError>) -> Result<T, DbError> {
+        read.inspect_err(|error| self.inner.condition.failed(error))
+    }
+
+    /// Why the database cannot be used, as far as is known without asking it: the latest write was
+    /// refused because it is read-only or full, its disk fails, it is damaged, or a file of SQLite
+    /// is not the one that is open.
+    pub fn problem(&self) -> Option<String> {
+        let is_in_order = match &self.inner.store {
+            Store::Sqlite(sqlite) => sqlite.writer.check_files().and(sqlite.writer.check_disk()),
+            Store::Server(_) => Ok(()),
+        };
+        if let Err(error) = is_in_order {
+            self.inner.condition.failed(&error);
+        }
+        self.inner.condition.problem()
     }
 
     /// Asks the database whether it understands the statement.

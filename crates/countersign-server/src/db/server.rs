@@ -1,8 +1,10 @@
 //! PostgreSQL and MySQL/MariaDB, through sqlx's pools.
 
+use std::fs::File;
+use std::io;
 use std::time::Duration;
 
-use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPoolOptions};
 use sqlx::pool::{PoolConnection, PoolOptions};
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use sqlx::query::Query;
@@ -11,18 +13,24 @@ use sqlx::{
     Postgres, Row as _, SqlSafeStr, Type,
 };
 use tokio::time::timeout;
+use url::Url;
 
 use super::columns::Columns;
 use super::{DbError, DbOptions, Kind, Row, Sql, Value};
 
 /// An idle connection older than this is asked whether it still lives before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(1);
+/// The parameters of a URL that name files, of both servers.
+const TLS_FILES: [&str; 8] =
+    ["sslrootcert", "ssl-root-cert", "sslca", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
 /// How many connections are tried before they are all taken for dead.
 const DEAD_CONNECTIONS: usize = 3;
 
 /// One server's connections, and how long to wait for it.
 pub(super) struct Server {
     pool: Pool,
+    /// The host and the port, for errors and the log.
+    address: String,
     wait: Duration,
     answer: Duration,
     session: Session,
@@ -68,9 +76,15 @@ macro_rules! on {
 
 impl Server {
     pub(super) async fn postgres(options: &DbOptions) -> Result<Self, DbError> {
+        check_tls_files(&options.url)?;
         let connect: PgConnectOptions = options.url.parse()?;
         // No table has floats, and poolers refuse startup parameters that they do not know.
         let connect = connect.extra_float_digits(None);
+        let address = match connect.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", connect.get_host(), connect.get_port()),
+        };
+        reach(&address, options, PgConnection::connect_with(&connect)).await?;
         let isolation = format!("ISOLATION LEVEL READ COMMITTED{}", access(options));
         // A lock is waited for no longer than a connection; a node that died in a transaction
         // does not keep its locks.
@@ -106,12 +120,19 @@ impl Server {
                     Ok(true)
                 })
             });
-        Ok(Self::new(Pool::Postgres(pool.connect_with(connect).await?), options, session))
+        let pool = Pool::Postgres(pool.connect_with(connect).await?);
+        Ok(Self::new((pool, session), address, options))
     }
 
     pub(super) async fn mysql(options: &DbOptions) -> Result<Self, DbError> {
+        check_tls_files(&options.url)?;
         let connect: MySqlConnectOptions = options.url.parse()?;
         let connect = connect.charset("utf8mb4").collation("utf8mb4_bin");
+        let address = match connect.get_socket() {
+            Some(socket) => socket.display().to_string(),
+            None => format!("{}:{}", connect.get_host(), connect.get_port()),
+        };
+        reach(&address, options, MySqlConnection::connect_with(&connect)).await?;
         // Without STRICT_ALL_TABLES a text that is too long is cut and kept.
         let settings = format!(
             "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED{}; \
@@ -133,11 +154,18 @@ impl Server {
                     Ok(true)
                 })
             });
-        Ok(Self::new(Pool::MySql(pool.connect_with(connect).await?), options, Session::Kept))
+        let pool = Pool::MySql(pool.connect_with(connect).await?);
+        Ok(Self::new((pool, Session::Kept), address, options))
     }
 
-    fn new(pool: Pool, options: &DbOptions, session: Session) -> Self {
-        Self { pool, wait: options.busy_timeout, answer: options.answer_timeout, session }
+    fn new((pool, session): (Pool, Session), address: String, options: &DbOptions) -> Self {
+        let (wait, answer) = (options.busy_timeout, options.answer_timeout);
+        Self { pool, address, wait, answer, session }
+    }
+
+    /// The host and the port.
+    pub(super) fn address(&self) -> &str {
+        &self.address
     }
 
     pub(super) fn kind(&self) -> Kind {
@@ -275,6 +303,38 @@ impl Server {
     }
 }
 
+/// Connects once without the pool, which tries again until its time is up and then does not say
+/// why.
+async fn reach<C: sqlx::Connection>(
+    address: &str,
+    options: &DbOptions,
+    connect: impl Future<Output = Result<C, sqlx::Error>>,
+) -> Result<(), DbError> {
+    let refused = |error: DbError| match error {
+        DbError::Unavailable(message) => DbError::Unavailable(format!("{address}: {message}")),
+        error => error,
+    };
+    let connection = timeout(options.busy_timeout, connect).await.unwrap_or_else(|_| {
+        Err(sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "no answer")))
+    });
+    let connection = connection.map_err(|error| refused(error.into()))?;
+    // Whether the server hears the farewell does not matter.
+    let _farewell = connection.close().await;
+    Ok(())
+}
+
+/// Refuses a URL that names a file for TLS which cannot be read: sqlx's error does not name it.
+fn check_tls_files(url: &str) -> Result<(), DbError> {
+    let Ok(url) = Url::parse(url) else { return Ok(()) };
+    for (name, path) in url.query_pairs() {
+        let is_file = TLS_FILES.contains(&&*name) && !path.contains("-----BEGIN");
+        if is_file && let Err(error) = File::open(&*path) {
+            return Err(DbError::Configuration(format!("{name}: {path}: {error}")));
+        }
+    }
+    Ok(())
+}
+
 /// What is added to the isolation level, in the words of both servers.
 fn access(options: &DbOptions) -> &'static str {
     if options.read_only { ", READ ONLY" } else { "" }
@@ -321,7 +381,7 @@ impl Lease {
 
     /// Gives the connection back, unless the result says that it is not fit for it.
     pub(super) fn release<T>(self, result: Result<T, DbError>) -> Result<T, DbError> {
-        if !matches!(result, Err(DbError::Unavailable(_))) {
+        if !result.as_ref().is_err_and(DbError::loses_connection) {
             self.give_back();
         }
         result

@@ -92,6 +92,8 @@ async fn attend(
     });
     let peer = request.extensions().get().copied();
     let address = peer.map_or(ClientAddress::UNKNOWN, |Peer(peer)| {
+        let trusted = (&*surroundings.trusted_proxies, began);
+        ClientAddress::warn_of_untrusted(peer, request.headers(), trusted);
         ClientAddress::resolve(peer, request.headers(), &surroundings.trusted_proxies)
     });
     let (method, route) = (request.method().clone(), request.extensions().get().cloned());

@@ -17,6 +17,8 @@ pub const INTERVAL: Duration = Duration::from_millis(200);
 const TOO_LONG: Duration = Duration::from_mins(30);
 /// How often a node says that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// The same while the database cannot be written.
+const RETRY: Duration = Duration::from_secs(1);
 /// Where this node stands in a node that has ended: it was read once more, since its last changes
 /// may have been news, and needs no more reading.
 const DONE: i64 = i64::MAX;
@@ -124,7 +126,9 @@ impl Node {
     pub async fn heartbeat(&self) -> Result<(), DbError> {
         let freshness = &self.0.freshness;
         let mut position = self.0.position.lock().await;
-        if position.last_heartbeat.is_some_and(|last| freshness.since(last) < HEARTBEAT) {
+        // A database that could not be written is tried sooner, so that the node is ready again.
+        let every = if self.0.db.problem().is_some() { RETRY } else { HEARTBEAT };
+        if position.last_heartbeat.is_some_and(|last| freshness.since(last) < every) {
             return Ok(());
         }
         position.last_heartbeat = Some(freshness.moment());

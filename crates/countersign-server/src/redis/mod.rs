@@ -79,6 +79,21 @@ impl From<RedisError> for NoHelp {
     }
 }
 
+impl NoHelp {
+    /// Why Redis cannot be used at start, and what that means.
+    pub fn explain(&self) -> String {
+        let refuses = match self {
+            Self::Refused(_) => true,
+            Self::Failed(error) => {
+                matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::Server(_))
+            }
+            Self::Away | Self::TooLate => false,
+        };
+        let what = if refuses { "it refuses this server" } else { "nothing answers there" };
+        format!("{what} ({self}); the database does its work meanwhile")
+    }
+}
+
 impl Redis {
     /// Those servers, not asked yet. What nodes with other secrets keep there stays apart from
     /// what those with this `name` do.

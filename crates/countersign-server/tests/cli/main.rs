@@ -11,6 +11,7 @@ mod commands;
 mod configuration;
 mod deployment;
 mod dialects;
+mod disk;
 mod doctor;
 mod endings;
 mod events;

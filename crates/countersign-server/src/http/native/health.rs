@@ -62,6 +62,8 @@ pub async fn ready(State(app): State<App>) -> Response {
     let mut problems = Vec::new();
     if database.is_err() {
         problems.push(Check::new("database", "The database does not answer.".into()));
+    } else if let Some(problem) = app.db.problem() {
+        problems.push(Check::new("database", format!("Not usable: {problem}.")));
     }
     if !app.node.is_fresh() {
         problems.push(Check::new("fresh", out_of_touch(&app)));
