@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
+use ipnet::IpNet;
 use url::{Host, Url};
 
 /// The network that one customer has: an IPv4 address, also where it is written as an IPv6 one,
@@ -11,6 +12,12 @@ pub fn of(address: IpAddr) -> IpAddr {
         IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 64))),
         v4 @ IpAddr::V4(_) => v4,
     }
+}
+
+/// The network in which one user's devices change their addresses: a /24 of IPv4, a /64 of IPv6.
+pub fn neighborhood(address: IpAddr) -> IpNet {
+    let address = address.to_canonical();
+    IpNet::new_assert(address, if address.is_ipv4() { 24 } else { 64 }).trunc()
 }
 
 /// Whether what is sent to `url` stays on this machine: its host is a loopback address, `localhost`
@@ -70,5 +77,14 @@ mod tests {
         assert_ne!(of("2001:db8:1:2::"), of("2001:db8:1:3::"));
         assert_eq!(of("192.0.2.7"), "192.0.2.7");
         assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.7");
+    }
+
+    #[test]
+    fn a_neighborhood_is_a_24_or_a_64() {
+        let of = |text: &str| super::neighborhood(text.parse().expect("an address")).to_string();
+        assert_eq!(of("192.0.2.7"), "192.0.2.0/24");
+        assert_eq!(of("::ffff:192.0.2.7"), "192.0.2.0/24");
+        assert_eq!(of("2001:db8:1:2:3:4:5:6"), "2001:db8:1:2::/64");
+        assert_eq!(of("ffff:ffff:ffff:ffff::1").len(), "ffff:ffff:ffff:ffff::/64".len());
     }
 }

@@ -154,7 +154,8 @@ pub const TABLES: &[Table] = &[
             "device",
             "ended_at",
             "end_reason",
-            "status_index"
+            "status_index",
+            "network"
         ]
     ),
     table!(moves, "ended_statuses", ["status_index"], ["until"]),
