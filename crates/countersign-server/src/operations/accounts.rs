@@ -13,7 +13,7 @@ use crate::identifier::Identifier;
 use crate::password::Password;
 use crate::tables::identifier::{self, StoredIdentifier};
 use crate::tables::user::{self, User};
-use crate::tables::{import, password};
+use crate::tables::{failure, import, password};
 
 /// A user with what they are found by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,22 +121,13 @@ impl App {
         Ok(expired)
     }
 
-    /// Forgets the failures that keep a user from logging in; false where there were none.
+    /// Forgets the failed attempts that slow down a user's logins; false where there were none.
     pub async fn unlock(&self, caller: &Caller, user: &User) -> Result<bool> {
-        let identifiers = identifier::of_user(&self.db, &user.id).await?;
-        let accounts = identifiers.iter().map(|identifier| identifier.normalised.as_str());
-        let attempts: Vec<_> = accounts
-            .chain([user.id.as_str()])
-            .map(|account| self.attempt(account, caller))
-            .collect();
-        let job = (caller.clone(), user.id.clone(), attempts);
-        self.write_as("unlock", (caller, &[]), job, |tx, app, job| {
+        let job = (caller.clone(), user.id.clone());
+        self.write_as("unlock", (caller, &[&user.id]), job, |tx, app, job| {
             async move {
-                let (caller, user_id, attempts) = &*job;
-                let mut unlocked = false;
-                for attempt in attempts {
-                    unlocked |= app.forget_failures(tx, attempt).await?;
-                }
+                let (caller, user_id) = &*job;
+                let unlocked = failure::delete_of_user(tx, user_id).await?;
                 if unlocked {
                     app.record(tx, caller, Record::of("user_unlocked").user(user_id)).await?;
                 }
@@ -194,6 +185,7 @@ pub(super) async fn delete(
     identifier::delete_of_user(tx, user_id).await?;
     password::delete_of_user(tx, user_id).await?;
     import::delete_of_user(tx, user_id).await?;
+    failure::delete_of_user(tx, user_id).await?;
     user::delete(tx, user_id).await?;
     let record = Record::of("user_deleted").user(user_id).times(ended);
     Ok(app.record(tx, caller, record).await?)

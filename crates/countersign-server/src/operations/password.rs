@@ -154,9 +154,6 @@ async fn change(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<()> {
     if !locked {
         return Err(Error::Conflict);
     }
-    if let Some(proof) = proof {
-        app.forget_failures(tx, &proof.attempt).await?;
-    }
     password::delete_of_user(tx, &user.id).await?;
     for (form, hash) in hashes {
         password::insert(tx, &user.id, (form, hash), caller.now).await?;

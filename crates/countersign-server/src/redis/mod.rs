@@ -1,10 +1,9 @@
-//! Redis, a helper of the database: it carries nudges between nodes and counts what failed from an
-//! address. It never decides: whatever it says, or does not say, the database has the last word.
+//! Redis, a helper of the database: it carries nudges between nodes, and copies of tokens for other
+//! services. It never decides: whatever it says, or does not say, the database has the last word.
 //!
 //! No request waits for a Redis that is away. The first that gets no answer in time says so; from
 //! then on everybody goes on without it at once, while it is tried again in the background.
 
-mod failures;
 mod link;
 mod nudges;
 
