@@ -7,6 +7,7 @@ mod load;
 mod nodes;
 
 mod faults;
+mod guessing;
 mod pooler;
 mod proxy;
 mod revocation;
