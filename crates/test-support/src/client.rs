@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// Nothing here takes this long but a hang.
@@ -57,6 +57,14 @@ pub struct Client {
 impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the server listens");
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// A connection from this address, which is one of this machine's.
+    pub async fn connect_from(from: &str, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(from.parse().expect("an address"), 0)).expect("a free port");
+        let stream = socket.connect(address).await.expect("the server listens");
         Self { stream, unread: Vec::new() }
     }
 

@@ -11,7 +11,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, Settings};
 use crate::app::{App, Notices, check_database_file};
-use crate::config::Overrides;
+use crate::config::{Config, Overrides};
 use crate::http::router::{metrics_router, router};
 use crate::http::server;
 use crate::tables::user;
@@ -62,10 +62,7 @@ impl Serve {
         if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
             tracing::warn!("NOTIFY_SOCKET: systemd was not told that this is ready: {error}");
         }
-        let limits = server::Limits {
-            max_connections: app.config.http.max_connections,
-            ..server::Limits::default()
-        };
+        let limits = limits(&app.config);
         let stop = stop_signal().map_err(Failure::of)?.shared();
         let mut served =
             vec![server::serve(listener, router, limits.clone(), stop.clone()).boxed()];
@@ -91,6 +88,18 @@ impl Serve {
             flags = flags.set("--public-url", "public_url", public_url);
         }
         self.dialects.into_iter().fold(flags, Overrides::dialect)
+    }
+}
+
+/// What clients may ask for, as the operator set it.
+fn limits(config: &Config) -> server::Limits {
+    // An https URL needs a proxy in front. If its address is not known, it may be that of all clients.
+    let has_unknown_proxy = config.public_url.is_https() && config.trusted_proxies.is_empty();
+    server::Limits {
+        max_connections: config.http.max_connections,
+        trusted_proxies: config.trusted_proxies.clone(),
+        enforces_shares: !has_unknown_proxy,
+        ..server::Limits::default()
     }
 }
 

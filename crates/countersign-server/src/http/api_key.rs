@@ -15,6 +15,7 @@ use http::request::Parts;
 use super::code::{self, Code};
 use super::openapi::{Callers, Input, Operation};
 use super::problem::Problem;
+use super::server::BodyLimit;
 use crate::app::App;
 use crate::error::{Error, Refusal};
 use crate::operations::Caller;
@@ -83,7 +84,10 @@ where
             return Err(Scheme::Bearer.unauthorized((code::API_KEY_MISSING, detail), None));
         };
         match app.check_api_key(&key, R::RIGHT, app.clock.now()).await {
-            Ok(key) => Ok(Self { key, scheme, right: PhantomData }),
+            Ok(key) => {
+                BodyLimit::raise(&parts.extensions);
+                Ok(Self { key, scheme, right: PhantomData })
+            }
             Err(refusal) => Err(scheme.refused(refusal)),
         }
     }

@@ -73,7 +73,7 @@ codes! {
     409 IDENTIFIER_TAKEN = "identifier_taken": "Somebody is registered with this; `field` says with which.";
     409 CONFLICT = "conflict": "The account changed while this was under way: its sessions were ended, or its password changed. Log in again.";
     409 LAST_ADMIN = "last_admin": "Nobody else may administer, so this admin cannot be demoted, disabled or deleted.";
-    413 BODY_TOO_LARGE = "body_too_large": "More than 64 KiB.";
+    413 BODY_TOO_LARGE = "body_too_large": "More than 64 KiB, or more than 16 KiB without a good token or API key.";
     414 URI_TOO_LONG = "uri_too_long": "More than 8 KiB.";
     415 UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type": "The body is not `application/json` in UTF-8; for introspection and revocation, not a form in UTF-8.";
     417 EXPECTATION_FAILED = "expectation_failed": "An `Expect` other than `100-continue`.";

@@ -5,17 +5,17 @@ use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
-use countersign::layer::Guard;
+use countersign::layer::{Access, Guard};
 use futures::future::BoxFuture;
 use futures::{FutureExt as _, stream};
 use http::Method;
 use http::request::Parts;
 use http_body::Body as _;
-use http_body_util::BodyExt as _;
 
-use super::json::fault;
+use super::json::{collect, fault};
 use super::openapi::Inputs;
 use super::problem::Problem;
+use super::server::BodyLimit;
 use crate::app::App;
 
 /// Refuses a request by its head, or returns the head.
@@ -54,8 +54,11 @@ pub(super) async fn when_whole(
             Err(problem) => return problem.into_response(),
         };
     }
-    let body = match body.collect().await {
-        Ok(body) => Body::from(body.to_bytes()),
+    if Access::of(&parts.extensions).is_ok() {
+        BodyLimit::raise(&parts.extensions);
+    }
+    let body = match collect(body).await {
+        Ok(bytes) => Body::from(bytes),
         Err(error) => {
             let fault = fault(&error);
             Body::from_stream(stream::once(async move { Err::<Bytes, _>(fault) }))

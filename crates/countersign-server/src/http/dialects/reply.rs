@@ -92,7 +92,9 @@ impl From<BodyError> for Fail {
                 told(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported content type")
             }
             BodyError::Malformed(_) => told(StatusCode::BAD_REQUEST, "Malformed request body"),
-            BodyError::TooLarge { .. } | BodyError::TimedOut => Self::Native(error.into()),
+            BodyError::TooLarge { .. } | BodyError::TimedOut | BodyError::NoRoom => {
+                Self::Native(error.into())
+            }
         }
     }
 }

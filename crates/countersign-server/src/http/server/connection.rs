@@ -30,6 +30,8 @@ const MIN_BUFFER: usize = 8 * 1024;
 pub(super) fn builder(limits: &Limits) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
+        // A client that has sent its request may close its sending half and wait for the answer.
+        .half_close(true)
         .header_read_timeout(None)
         .max_header_size(limits.max_head)
         .max_headers(limits.max_headers)
@@ -62,10 +64,11 @@ impl Connection {
             tracing::debug!(%error, "a connection ended before it was served");
             return;
         }
-        let watch = Watch::new();
+        let watch = Watch::new(Arc::clone(&server.limits));
         let gate = Gate {
             router: server.router.clone(),
             limits: Arc::clone(&server.limits),
+            budget: server.budget.clone(),
             watch: Arc::clone(&watch),
             peer,
             stopping: Stopping(server.stopping.clone()),
@@ -76,7 +79,7 @@ impl Connection {
         let mut stream = http.into_parts().io.into_inner().stream;
         match end {
             End::Done => {
-                if let Some(status) = watch.refusal(&server.limits) {
+                if let Some(status) = watch.refusal() {
                     answer(&mut stream, broken_head(status), server.limits.linger).await;
                 }
                 close(stream, &server).await;
@@ -115,7 +118,7 @@ async fn drive(http: &mut Http, watch: &Watch, server: &Server) -> End {
                 Pin::new(&mut *http).graceful_shutdown();
                 continue;
             }
-            let deadline = watch.deadline(&server.limits).into_iter().chain(drained_by).min();
+            let deadline = watch.deadline().into_iter().chain(drained_by).min();
             let Some(deadline) = deadline else { return Poll::Pending };
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);

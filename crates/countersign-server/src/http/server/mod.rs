@@ -4,6 +4,7 @@ mod body;
 mod connection;
 mod gate;
 mod head;
+mod shares;
 mod watch;
 
 use std::convert::Infallible;
@@ -18,14 +19,16 @@ use http::request::Parts;
 use ipnet::IpNet;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use body::BodyFault;
-pub(crate) use body::{timed_out, too_large};
+pub use body::{BodyFault, BodyLimit};
+pub(crate) use body::{no_room_for_body, timed_out, too_large};
 
+use body::BodyBudget;
 use connection::Connection;
+use shares::Shares;
 
 use super::openapi::Input;
 
@@ -78,14 +81,22 @@ impl Input for Stopping {}
 /// What a client may ask for, and how long it may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at once; also bounded by the process's limit on open files.
+    /// Connections open at once; also bounded by the process's limit on open files. An address has
+    /// a quarter of them at most.
     pub max_connections: usize,
+    /// Peers that connect for many clients and may have any number of connections.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether more connections of one address than its quarter are refused; otherwise the log is
+    /// told of them.
+    pub enforces_shares: bool,
     /// From the first byte of a request's head (of a connection, for its first) to its last.
     pub head_timeout: Duration,
     /// From the end of the head to the end of the body.
     pub body_timeout: Duration,
-    /// Without a byte taken of an answer that waits to be read.
+    /// For a client to read an answer, and one second longer for each `write_rate` bytes read.
     pub write_timeout: Duration,
+    /// Bytes a second; a client that reads an answer at this rate or faster is never cut off.
+    pub write_rate: u64,
     /// Between an answer and the next request.
     pub idle: Duration,
     /// For requests that are being answered when the server is told to stop.
@@ -100,6 +111,11 @@ pub struct Limits {
     pub max_uri: usize,
     /// Bytes of a request's body.
     pub max_body: usize,
+    /// Bytes of the body of a request without a token or an API key that was verified.
+    pub max_anonymous_body: usize,
+    /// Bytes of all bodies that are being read, but for the first 2 KiB of each. A half is for
+    /// requests with a token or an API key that was verified, the other half for all others.
+    pub body_budget: usize,
     /// Cookies in a request.
     pub max_cookies: usize,
     /// Bytes of all cookies of a request.
@@ -112,9 +128,12 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            trusted_proxies: Vec::new(),
+            enforces_shares: true,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            write_rate: 4 * 1024,
             idle: Duration::from_mins(1),
             drain: Duration::from_secs(10),
             linger: Duration::from_secs(2),
@@ -122,6 +141,8 @@ impl Default for Limits {
             max_headers: 64,
             max_uri: 8 * 1024,
             max_body: 64 * 1024,
+            max_anonymous_body: 16 * 1024,
+            body_budget: 16 * 1024 * 1024,
             max_cookies: 100,
             max_cookie_bytes: 8 * 1024,
             hosts: Vec::new(),
@@ -137,8 +158,11 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future,
 ) -> io::Result<()> {
+    let seats = seats(limits.max_connections);
     let server = Arc::new(Server {
-        seats: Arc::new(Semaphore::new(seats(limits.max_connections))),
+        seats: Arc::new(Semaphore::new(seats)),
+        shares: Shares::new(seats, &limits),
+        budget: BodyBudget::new(&limits),
         refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
         builder: connection::builder(&limits),
         router,
@@ -172,6 +196,8 @@ fn seats(wanted: usize) -> usize {
 /// What all connections share.
 struct Server {
     seats: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    budget: BodyBudget,
     refusals: Arc<Semaphore>,
     builder: hyper::server::conn::http1::Builder,
     router: Router,
@@ -196,11 +222,18 @@ impl Server {
 
     async fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let connection = Connection { server: Arc::clone(self), stream, peer };
+        let Some(share) = self.shares.take(peer) else {
+            // Others must not wait for this: where nobody has time for a refusal, it is cut off.
+            if let Ok(seat) = Arc::clone(&self.refusals).try_acquire_owned() {
+                self.start(seat, connection.refuse());
+            }
+            return;
+        };
         // Clients that linger over their refusal must not keep others from a seat that is free.
         tokio::select! {
             biased;
             Ok(seat) = Arc::clone(&self.seats).acquire_owned() => {
-                self.start(seat, connection.serve());
+                self.start((seat, share), connection.serve());
             }
             Ok(seat) = Arc::clone(&self.refusals).acquire_owned() => {
                 self.start(seat, connection.refuse());
@@ -209,10 +242,11 @@ impl Server {
         }
     }
 
-    fn start(&self, seat: OwnedSemaphorePermit, work: impl Future<Output = ()> + Send + 'static) {
+    /// Does `work` for a connection, which holds `place` meanwhile.
+    fn start(&self, place: impl Send + 'static, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(async move {
             work.await;
-            drop(seat);
+            drop(place);
         });
     }
 }

@@ -106,7 +106,9 @@ impl From<BodyError> for Fail {
             BodyError::UnsupportedMediaType | BodyError::Malformed(_) => {
                 Self::new(Code::ParmasError, "请求体格式错误")
             }
-            BodyError::TooLarge { .. } | BodyError::TimedOut => Self::Native(error.into()),
+            BodyError::TooLarge { .. } | BodyError::TimedOut | BodyError::NoRoom => {
+                Self::Native(error.into())
+            }
         }
     }
 }

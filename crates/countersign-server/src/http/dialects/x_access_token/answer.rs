@@ -104,7 +104,9 @@ impl From<BodyError> for Fail {
             BodyError::Malformed(_) => {
                 Self::text(StatusCode::BAD_REQUEST, "Malformed request body.")
             }
-            BodyError::TooLarge { .. } | BodyError::TimedOut => Self::Native(error.into()),
+            BodyError::TooLarge { .. } | BodyError::TimedOut | BodyError::NoRoom => {
+                Self::Native(error.into())
+            }
         }
     }
 }
