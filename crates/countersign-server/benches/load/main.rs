@@ -13,6 +13,7 @@ mod work;
 use std::time::Duration;
 
 use countersign_server::db::Kind;
+use countersign_test_support::memory::Memory;
 use countersign_test_support::{database, program};
 
 use crate::database::TestDatabase;
@@ -55,7 +56,7 @@ async fn main() {
 }
 
 fn print_memory(when: &str, server: &Server) {
-    println!("  memory {when}: {} MiB", memory::resident(server.child.id()) / 1024);
+    println!("  memory {when}: {}", Memory::of(server));
 }
 
 async fn print_rates(

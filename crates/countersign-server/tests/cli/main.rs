@@ -16,6 +16,7 @@ mod doctor;
 mod endings;
 mod events;
 mod first_start;
+mod floods;
 mod following;
 mod health;
 mod importing;
@@ -24,4 +25,4 @@ mod moving;
 mod sharing;
 mod traces;
 
-use countersign_test_support::{database, program, redis_server};
+use countersign_test_support::{database, memory, program, redis_server};
