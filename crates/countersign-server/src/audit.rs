@@ -51,8 +51,10 @@ fn line_of(text: &[u8], line: u64) -> Option<Line> {
     serde_json::from_slice(text).ok().map(|event| Line::Event(line, event))
 }
 
-/// How many events may wait for the disk; more are in the database alone.
-const WAITING: usize = 10_000;
+/// How many events may wait for the disk, each of at most 3 KiB; more are in the database alone.
+const WAITING: usize = 4_096;
+/// How many lines are written in one piece.
+const GROUP: usize = 256;
 
 /// Where events are copied to, if anywhere. Cheap to clone.
 #[derive(Clone, Default)]
@@ -130,7 +132,7 @@ fn write_all<F: Write>(
     while let Ok(first) = receiver.recv() {
         let mut waiting = Vec::new();
         let mut must_reopen = false;
-        for message in std::iter::once(first).chain(receiver.try_iter()) {
+        for message in std::iter::once(first).chain(receiver.try_iter()).take(GROUP) {
             match message {
                 Message::Event(event) => add_line(&mut lines, &event),
                 Message::Line(line) => add_line(&mut lines, &line),

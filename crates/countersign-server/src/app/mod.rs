@@ -45,8 +45,9 @@ use crate::tables::counter;
 use crate::traces::Traces;
 use crate::uses::Uses;
 
-/// How many good tokens a verifier remembers, so that their signatures are not checked again.
-const REMEMBERED_TOKENS: usize = 100_000;
+/// How many good tokens a verifier remembers, so that their signatures are not checked again: in
+/// 16 MiB at most, see [`Verifier::remember`].
+const REMEMBERED_TOKENS: usize = 8_192;
 
 /// How many snapshots of the revocations are written at a time.
 const MAX_SNAPSHOTS: usize = 64;

@@ -71,11 +71,9 @@ async fn replace_kind(
     }
     let Some(wanted) = wanted else { return Ok(()) };
     match stays {
-        Some(old) if old.normalised == wanted.key => {
-            return Ok(identifier::respell(tx, wanted).await?);
-        }
+        Some(old) if old.normalised == wanted.key => Ok(identifier::respell(tx, wanted).await?),
         _ if identifier::find_in(tx, &wanted.key).await?.is_some() => {
-            return Err(Error::IdentifierTaken(wanted.kind.as_str()));
+            Err(Error::IdentifierTaken(wanted.kind.as_str()))
         }
         Some(old) => Ok(identifier::replace(tx, &old.normalised, wanted).await?),
         None => Ok(identifier::insert(tx, user_id, wanted, caller.now).await?),

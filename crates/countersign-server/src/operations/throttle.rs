@@ -106,6 +106,13 @@ struct Limit {
     slowing: Slowing,
 }
 
+/// A limit, and the count that was read for it.
+#[derive(Clone, Debug)]
+struct Read {
+    limit: Limit,
+    count: Option<Count>,
+}
+
 /// An attempt that was counted in one row: the count before it, and with it.
 #[derive(Clone, Debug)]
 struct Reserved {
@@ -137,13 +144,13 @@ struct Failed {
 fn reserve<'t>(
     tx: &'t mut Tx<'_>,
     _app: App,
-    job: Arc<(Vec<(Limit, Option<Count>)>, Time)>,
+    job: Arc<(Vec<Read>, Time)>,
 ) -> BoxFuture<'t, Result<Vec<Reserved>>> {
     async move {
         let (limits, now) = &*job;
         let mut reserved = Vec::with_capacity(limits.len());
-        for (Limit { subject, slowing }, read) in limits {
-            let mut before = *read;
+        for Read { limit: Limit { subject, slowing }, count } in limits {
+            let mut before = *count;
             let after = loop {
                 let after = slowing.next(before, *now)?;
                 if failure::replace(tx, subject, (before, after)).await? {
@@ -259,7 +266,7 @@ impl App {
                 let count = failure::find(&self.db, &limit.subject).await?;
                 // Most of what comes too soon is refused without a transaction.
                 limit.slowing.next(count, now)?;
-                read.push((limit, count));
+                read.push(Read { limit, count });
             }
             match self.write("reserve_attempt", (read, now), reserve).await {
                 Err(Error::Db(error)) if error.is_unique() => {}

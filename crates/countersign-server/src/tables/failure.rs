@@ -67,12 +67,11 @@ pub async fn give_back(
     subject: &str,
     (before, after): (Option<Count>, Count),
 ) -> Result<(), DbError> {
-    let is_last = match before {
-        Some(before) => replace(tx, subject, (Some(after), before)).await?,
-        None => {
-            let values = params![subject, after.failures, after.last_at];
-            tx.execute(REMOVE, &values).await? == 1
-        }
+    let is_last = if let Some(before) = before {
+        replace(tx, subject, (Some(after), before)).await?
+    } else {
+        let values = params![subject, after.failures, after.last_at];
+        tx.execute(REMOVE, &values).await? == 1
     };
     if !is_last {
         tx.execute(SUBTRACT, &params![subject]).await?;

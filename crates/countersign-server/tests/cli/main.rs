@@ -23,6 +23,7 @@ mod importing;
 mod logs;
 mod moving;
 mod sharing;
+mod soak;
 mod traces;
 
 use countersign_test_support::{database, memory, program, redis_server};

@@ -1,4 +1,4 @@
-//! PostgreSQL behind PgBouncer, as Debian has it: before 1.21, which knows no prepared statements.
+//! PostgreSQL behind `PgBouncer`, as Debian has it: before 1.21, which knows no prepared statements.
 
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt as _;
@@ -14,10 +14,10 @@ use crate::free::free_address;
 use crate::nodes::MASTER_SECRET;
 use crate::program::{Place, binary, finish, until};
 
-/// `nobody`: PgBouncer refuses to run as root.
+/// `nobody`: `PgBouncer` refuses to run as root.
 const NOBODY: u32 = 65534;
 
-/// PgBouncer before a database of its own; it ends with this value.
+/// `PgBouncer` before a database of its own; it ends with this value.
 struct Pooler {
     url: String,
     process: Child,
@@ -26,7 +26,7 @@ struct Pooler {
 }
 
 impl Pooler {
-    /// `None` without a server or without PgBouncer; it says so.
+    /// `None` without a server or without `PgBouncer`; it says so.
     async fn start(mode: &str, connections: u16) -> Option<Self> {
         if !is_installed() {
             return None;

@@ -455,7 +455,7 @@ impl Nodes {
         hashed
     }
 
-    async fn after(&self, seconds: u64) {
+    fn after(&self, seconds: u64) {
         self.0[0].app.clock.advance(Duration::from_secs(seconds));
     }
 }
@@ -469,7 +469,7 @@ async fn bursts(nodes: &Nodes, at: usize, (first, last): (u64, u64), guesses: &[
     assert_eq!(nodes.guess(at, burst()).await, first);
     let mut delay = 1;
     while delay <= last {
-        nodes.after(delay).await;
+        nodes.after(delay);
         assert_eq!(nodes.guess(at, burst()).await, 1, "after {delay} seconds");
         delay *= 2;
     }
@@ -495,7 +495,7 @@ on_each_database! {
         nodes.0[0].register("user0").await;
         bursts(&nodes, 3, (5, 512), &guesses(1, BURST)).await;
         for _ in 0..2 {
-            nodes.after(LONGEST.as_secs()).await;
+            nodes.after(LONGEST.as_secs());
             let strangers = guesses(1, BURST);
             let strangers = strangers.iter().map(|(name, address)| (&**name, &**address));
             assert_eq!(nodes.guess(3, strangers).await, 1);
@@ -509,7 +509,7 @@ on_each_database! {
 
     async fn p18_guesses_at_once_for_many_accounts_are_counted_by_their_address(nodes: Nodes) {
         bursts(&nodes, 3, (20, 32), &guesses(BURST, 1)).await;
-        nodes.after(60).await;
+        nodes.after(60);
         let one_more = guesses(BURST, 1);
         let one_more = one_more.iter().map(|(name, address)| (&**name, &**address));
         assert_eq!(nodes.guess(3, one_more).await, 1);

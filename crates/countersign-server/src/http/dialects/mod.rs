@@ -38,8 +38,8 @@ use crate::operations::{Caller, Terms};
 use crate::password::Policy;
 use crate::tables::user::{self, User};
 
-/// How many good tokens each dialect's verifier remembers.
-const REMEMBERED_TOKENS: usize = 10_000;
+/// How many good tokens each dialect's verifier remembers, in 8 MiB at most.
+const REMEMBERED_TOKENS: usize = 4_096;
 
 /// What a dialect is, before it is configured.
 pub struct Definition {

@@ -22,6 +22,7 @@ use serde_json::{Value, json};
 use super::Walk;
 use crate::admin::{admin, patch};
 use crate::api_keys::made;
+use crate::forms::{URL_ENCODED, url_encoded};
 use crate::kit::Tables;
 use crate::server::{PASSWORD, Session, TestApp};
 
@@ -170,7 +171,8 @@ on_each_database! {
         ] {
             let request = here.request(Method::POST, "/v1/revoke");
             let request = request.header("authorization", authorization);
-            let request = request.form(&[("token", &session.access)]);
+            let body = url_encoded(&[("token", &session.access)]);
+            let request = request.header("content-type", URL_ENCODED).body(body);
             let refused = crate::server::Answer::of(request).await;
             assert_eq!(refused.code(), (401, "invalid_api_key".into()), "{refused:?}");
             let told = refused.headers["www-authenticate"].to_str().expect("ASCII");
