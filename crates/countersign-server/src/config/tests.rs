@@ -83,8 +83,8 @@ fn the_example_shows_every_key_of_a_dialect() {
 #[test]
 fn without_anything_the_defaults_hold() {
     let config = Config::load(None, [], &Overrides::default(), &[]).expect("defaults");
-    assert_eq!(config.issuer(), "http://127.0.0.1:8080");
-    assert_eq!(config.audience(), "http://127.0.0.1:8080");
+    assert_eq!(config.issuer(), "http://localhost:8080");
+    assert_eq!(config.audience(), "http://localhost:8080");
     assert_eq!(config.database_url().expose_secret(), "sqlite:countersign-data/countersign.db");
     assert!(config.database_is_in_data_dir());
     assert_eq!(config.audit_file(), Some("countersign-data/audit.jsonl".into()));

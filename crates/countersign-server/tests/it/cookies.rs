@@ -314,7 +314,7 @@ on_each_database! {
             &[&origin, "Origin: https://evil.example"],
             &[&origin, &origin],
             &["Referer: https://evil.example/"],
-            &["Referer: https://evil.example/http://127.0.0.1:8080/"],
+            &["Referer: https://evil.example/http://localhost:8080/"],
             &["Referer: https://app.example.org@evil.example/"],
             &["Referer: x"],
             &["Referer: about:blank"],
