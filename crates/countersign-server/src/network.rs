@@ -35,7 +35,8 @@ pub fn is_of_this_machine(url: &Url) -> bool {
     }
 }
 
-fn is_localhost(name: &str) -> bool {
+/// Whether the name, in lower case, is a loopback name: `localhost` or one under it.
+pub fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 

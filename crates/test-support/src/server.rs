@@ -172,8 +172,9 @@ impl TestApp {
         let address = listener.local_addr().expect("the listener has an address");
         let stop = CancellationToken::new();
         let stopping = stop.clone().cancelled_owned();
+        let limits = server::Limits::of(&app.config);
         tokio::spawn(async move {
-            let served = server::serve(listener, router, server::Limits::default(), stopping);
+            let served = server::serve(listener, router, limits, stopping);
             served.await.expect("the server serves");
         });
         let client = Client::builder().build().expect("a client can be made");

@@ -11,7 +11,8 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, Settings};
 use crate::app::{App, Notices, check_database_file};
-use crate::config::{Config, Overrides};
+use crate::config::Overrides;
+use crate::http::cors::Cors;
 use crate::http::router::{metrics_router, router};
 use crate::http::server;
 use crate::tables::user;
@@ -62,12 +63,16 @@ impl Serve {
         if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
             tracing::warn!("NOTIFY_SOCKET: systemd was not told that this is ready: {error}");
         }
-        let limits = limits(&app.config);
+        let limits = server::Limits::of(&app.config);
         let stop = stop_signal().map_err(Failure::of)?.shared();
         let mut served =
             vec![server::serve(listener, router, limits.clone(), stop.clone()).boxed()];
         if let Some(listener) = metrics {
-            let limits = server::Limits { max_connections: METRICS_CONNECTIONS, ..limits };
+            let limits = server::Limits {
+                max_connections: METRICS_CONNECTIONS,
+                cors: Cors::default(),
+                ..limits
+            };
             served.push(server::serve(listener, metrics_router(&app), limits, stop).boxed());
         }
         tokio::select! {
@@ -92,17 +97,6 @@ impl Serve {
 }
 
 /// What clients may ask for, as the operator set it.
-fn limits(config: &Config) -> server::Limits {
-    // An https URL needs a proxy in front. If its address is not known, it may be that of all clients.
-    let has_unknown_proxy = config.public_url.is_https() && config.trusted_proxies.is_empty();
-    server::Limits {
-        max_connections: config.http.max_connections,
-        trusted_proxies: config.trusted_proxies.clone(),
-        enforces_shares: !has_unknown_proxy,
-        ..server::Limits::default()
-    }
-}
-
 async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| Failure::Failed(format!("{key}: {address}: {error}")))

@@ -16,6 +16,7 @@ pub use countersign::Algorithm;
 
 pub use self::dialect::{DialectConfig, ListUsers, PasswordPolicy};
 pub use self::error::ConfigError;
+pub use self::host_name::HostName;
 pub use self::load::{Overrides, environment};
 pub use self::origins::Origins;
 pub use self::public_url::PublicUrl;
@@ -26,6 +27,7 @@ pub use self::traces::{CollectorUrl, TracesConfig};
 mod dialect;
 mod error;
 mod form;
+mod host_name;
 mod load;
 mod origins;
 mod public_url;
@@ -242,6 +244,8 @@ pub struct LimitsConfig {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
+    /// Host names that requests may carry besides the one of the public URL.
+    pub hosts: Vec<HostName>,
     /// How many connections are open at a time.
     pub max_connections: usize,
     /// How many of them may be streams of revocations.
@@ -303,7 +307,7 @@ impl Default for Config {
                 retention: Some(Duration::from_hours(365 * 24)),
             },
             limits: LimitsConfig { enabled: true },
-            http: HttpConfig { max_connections: 10_000, max_streams: 1_000 },
+            http: HttpConfig { hosts: Vec::new(), max_connections: 10_000, max_streams: 1_000 },
             metrics: MetricsConfig { listen: None },
             traces: TracesConfig { otlp: None, headers: BTreeMap::new(), sample_ratio: 1.0 },
             dialects: Vec::new(),

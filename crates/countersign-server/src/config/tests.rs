@@ -353,6 +353,24 @@ fn origins_are_written_as_browsers_write_them() {
     refused("[cors]\norigins = [\"*\"]\n[cookies]\nenabled = true", "cors.origins");
 }
 
+#[test]
+fn hosts_are_names_as_clients_write_them() {
+    for bad in
+        ["", "*", "*.example.org", "https://a.example", "a.example:8080", "a.example/x", "a b"]
+    {
+        refused(&format!("[http]\nhosts = [\"{bad}\"]"), "http.hosts");
+    }
+    for (written, read) in [
+        ("auth.example.org", "auth.example.org"),
+        ("Auth.Example.Org.", "auth.example.org"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("192.0.2.7", "192.0.2.7"),
+    ] {
+        let config = load(&format!("[http]\nhosts = [\"{written}\"]")).expect(written);
+        assert_eq!(config.http.hosts[0].as_str(), read);
+    }
+}
+
 fn dialect(settings: &str) -> String {
     format!("[[dialects]]\nname = \"passport\"\n{settings}\n")
 }

@@ -77,9 +77,9 @@ codes! {
     414 URI_TOO_LONG = "uri_too_long": "More than 8 KiB.";
     415 UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type": "The body is not `application/json` in UTF-8; for introspection and revocation, not a form in UTF-8.";
     417 EXPECTATION_FAILED = "expectation_failed": "An `Expect` other than `100-continue`.";
-    421 UNKNOWN_HOST = "unknown_host": "The server does not answer for this `Host`.";
+    421 UNKNOWN_HOST = "unknown_host": "The server does not answer for this `Host`: its name is not in `http.hosts`.";
     429 TOO_MANY_ATTEMPTS = "too_many_attempts": "Too many attempts to log in failed.";
-    431 HEAD_TOO_LARGE = "head_too_large": "More than 16 KiB, 64 fields, 100 cookies or 8 KiB of cookies.";
+    431 HEAD_TOO_LARGE = "head_too_large": "More than 16 KiB, 64 fields, 100 cookies or 8 KiB of cookies. `/forward-auth`: more than 32 KiB or 128 fields.";
     500 INTERNAL = "internal": "The server failed. It is in the log.";
     501 METHOD_NOT_IMPLEMENTED = "method_not_implemented": "The method is `CONNECT`.";
     503 OVERLOADED = "overloaded": "Too much waits to be done, or too many connections are open.";

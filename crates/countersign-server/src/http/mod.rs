@@ -8,6 +8,7 @@ pub mod caller;
 pub mod clock_gate;
 pub mod code;
 pub mod cookies;
+pub mod cors;
 pub mod dialects;
 pub mod error;
 pub mod fields;

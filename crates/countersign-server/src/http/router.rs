@@ -5,11 +5,10 @@ use axum::handler::Handler;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use countersign::layer::{ConfigError, GuardBuilder};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Method};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use http::Method;
 
 use super::clock_gate;
+use super::cors::Cors;
 use super::dialects::{self, MountError};
 use super::guard;
 use super::layers::{Surroundings, layers, surround, with_fallbacks};
@@ -25,7 +24,7 @@ use super::openapi::{Described, Document, Inputs, Operation};
 use super::tokens::Tokens;
 use super::whole::{self, Admit, when_whole};
 use crate::app::App;
-use crate::config::{Config, Origins};
+use crate::config::Config;
 
 /// One method of one path.
 pub struct Route<S> {
@@ -152,9 +151,9 @@ pub fn native() -> Vec<Route<App>> {
         Route::of(M::GET, "/v1/status-lists/{list}", status_list::get, status_list::about_get)
             .public(),
         // It answers for requests that are not its own.
-        Route::of(M::GET, "/forward-auth", forward_auth::get, forward_auth::about_get).public(),
-        Route::of(M::GET, "/healthz", health::live, health::about_live).always(),
-        Route::of(M::GET, "/readyz", health::ready, health::about_ready).always(),
+        Route::of(M::GET, forward_auth::PATH, forward_auth::get, forward_auth::about_get).public(),
+        Route::of(M::GET, health::LIVE, health::live, health::about_live).always(),
+        Route::of(M::GET, health::READY, health::ready, health::about_ready).always(),
         // Who asks shows an API key.
         Route::of(M::GET, "/metrics", metrics::get_with_key, metrics::about_get).always(),
     ]
@@ -255,8 +254,9 @@ pub fn router(app: &App) -> Result<Router, MountError> {
             routes = routes.route(&path, handler.with_state(dialect.state.clone()));
         }
     }
-    // A preflight is answered by the layer itself, and is an answer like any other.
-    Ok(surround(with_fallbacks(routes).layer(cors(&app.config)), surroundings(app)))
+    // Answers to preflights are logged and counted too.
+    let shared = Cors::of(&app.config).around(with_fallbacks(routes));
+    Ok(surround(shared, surroundings(app)))
 }
 
 /// What stands on the address of its own that `metrics.listen` names.
@@ -295,26 +295,4 @@ fn check_conflicts(native: &[Route<()>], dialects: &[dialects::Mounted]) -> Resu
         claimed.push((owner, method, path));
     }
     Ok(())
-}
-
-fn cors(config: &Config) -> CorsLayer {
-    let layer = CorsLayer::new()
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([
-            AUTHORIZATION,
-            CONTENT_TYPE,
-            HeaderName::from_static("x-access-token"),
-            HeaderName::from_static("x-csrf-token"),
-        ])
-        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER])
-        .max_age(std::time::Duration::from_mins(10));
-    match &config.cors.origins {
-        Origins::Any => layer.allow_origin(AllowOrigin::any()),
-        Origins::Listed(origins) => {
-            let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-            let in_cookies =
-                config.cookies.enabled || config.dialects.iter().any(|dialect| dialect.cookies);
-            layer.allow_origin(AllowOrigin::list(origins)).allow_credentials(in_cookies)
-        }
-    }
 }

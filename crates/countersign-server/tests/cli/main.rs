@@ -22,6 +22,7 @@ mod health;
 mod importing;
 mod logs;
 mod moving;
+mod outside;
 mod sharing;
 mod soak;
 mod traces;

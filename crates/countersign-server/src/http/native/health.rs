@@ -12,6 +12,11 @@ use crate::http::openapi::{Operation, Tag};
 use crate::shared_clock::Level;
 use crate::tables::setting;
 
+/// Where watchers ask whether the process lives.
+pub const LIVE: &str = "/healthz";
+/// Where watchers ask whether it can do its work.
+pub const READY: &str = "/readyz";
+
 /// The process lives.
 #[derive(JsonSchema, Serialize)]
 pub struct Alive {

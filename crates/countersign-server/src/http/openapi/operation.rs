@@ -17,6 +17,7 @@ pub(super) const ALWAYS: [Code; 12] = [
     code::BODY_TOO_LARGE,
     code::URI_TOO_LONG,
     code::EXPECTATION_FAILED,
+    code::UNKNOWN_HOST,
     code::HEAD_TOO_LARGE,
     code::INTERNAL,
     code::OVERLOADED,

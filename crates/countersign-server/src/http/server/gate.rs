@@ -18,6 +18,7 @@ use tower::Service as _;
 use super::body::{Answer, BodyBudget, Bounded};
 use super::watch::Watch;
 use super::{Limits, Peer, Stopping, head};
+use crate::http::cors;
 
 /// The service of one connection.
 pub(super) struct Gate {
@@ -36,7 +37,9 @@ impl Service<Request<Incoming>> for Gate {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let busy = self.watch.busy();
-        let refusal = head::check(&request, &self.limits);
+        let limits = Arc::clone(&self.limits);
+        let refusal = head::check(&request, &limits)
+            .map(|problem| (problem, cors::single_origin(request.headers()).cloned()));
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, Body::empty());
         let finished = self.attach(body, &mut request);
@@ -45,7 +48,11 @@ impl Service<Request<Incoming>> for Gate {
         let mut router = self.router.clone();
         Box::pin(async move {
             let (mut response, is_refused) = match refusal {
-                Some(problem) => (problem.into_response(), true),
+                Some((problem, origin)) => {
+                    let mut response = problem.into_response();
+                    limits.cors.add_headers(origin.as_ref(), response.headers_mut());
+                    (response, true)
+                }
                 None => match router.call(request).await {
                     Ok(response) => (response, false),
                     Err(never) => match never {},

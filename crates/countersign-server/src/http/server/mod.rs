@@ -9,6 +9,7 @@ mod watch;
 
 use std::convert::Infallible;
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,7 +31,9 @@ use body::BodyBudget;
 use connection::Connection;
 use shares::Shares;
 
+use super::cors::Cors;
 use super::openapi::Input;
+use crate::config::{Config, HostName};
 
 /// File descriptors left for everything that is not a client's connection.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -107,6 +110,11 @@ pub struct Limits {
     pub max_head: usize,
     /// Header lines of a request.
     pub max_headers: usize,
+    /// Bytes of the head of a request for forward authentication. A proxy sends it with the fields
+    /// of the original request.
+    pub max_forwarded_head: usize,
+    /// Header lines of such a request.
+    pub max_forwarded_headers: usize,
     /// Bytes of a request's target.
     pub max_uri: usize,
     /// Bytes of a request's body.
@@ -120,8 +128,11 @@ pub struct Limits {
     pub max_cookies: usize,
     /// Bytes of all cookies of a request.
     pub max_cookie_bytes: usize,
-    /// The host names that are ours; any name when empty.
+    /// Host names that requests may carry. Addresses, loopback names and names without a dot are
+    /// accepted in any case.
     pub hosts: Vec<String>,
+    /// The CORS headers of answers that no route gives.
+    pub cors: Cors,
 }
 
 impl Default for Limits {
@@ -139,6 +150,8 @@ impl Default for Limits {
             linger: Duration::from_secs(2),
             max_head: 16 * 1024,
             max_headers: 64,
+            max_forwarded_head: 32 * 1024,
+            max_forwarded_headers: 128,
             max_uri: 8 * 1024,
             max_body: 64 * 1024,
             max_anonymous_body: 16 * 1024,
@@ -146,6 +159,26 @@ impl Default for Limits {
             max_cookies: 100,
             max_cookie_bytes: 8 * 1024,
             hosts: Vec::new(),
+            cors: Cors::default(),
+        }
+    }
+}
+
+impl Limits {
+    /// The limits of this configuration.
+    pub fn of(config: &Config) -> Self {
+        let listed = config.http.hosts.iter().map(HostName::as_str);
+        let hosts = iter::once(config.public_url.host()).chain(listed).map(str::to_owned);
+        // An https URL needs a proxy in front. If its address is not known, it may be that of all
+        // clients.
+        let has_unknown_proxy = config.public_url.is_https() && config.trusted_proxies.is_empty();
+        Self {
+            trusted_proxies: config.trusted_proxies.clone(),
+            enforces_shares: !has_unknown_proxy,
+            max_connections: config.http.max_connections,
+            hosts: hosts.collect(),
+            cors: Cors::of(config),
+            ..Self::default()
         }
     }
 }

@@ -17,6 +17,10 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::Limits;
+use crate::http::native::forward_auth;
+
+/// Enough of a head to tell the path of its target.
+const START: usize = 32;
 
 /// Bytes that may be read for a body beyond those of the body itself: chunk heads, trailers, and
 /// what comes into the read buffer of the next request.
@@ -59,6 +63,10 @@ struct State {
     /// How much of the head's first line has come.
     line: usize,
     is_line_whole: bool,
+    /// How much of the head has come, with what came after it in one piece.
+    head: usize,
+    /// How the head begins: its first `head` bytes, as far as there is room.
+    start: [u8; START],
     /// An answer was handed on whose last bytes may not be with the socket yet.
     is_unflushed: bool,
     /// What hyper would have said to a broken head.
@@ -76,6 +84,8 @@ impl Watch {
             delivered: 0,
             line: 0,
             is_line_whole: false,
+            head: 0,
+            start: [0; START],
             is_unflushed: false,
             refusal: None,
         });
@@ -125,7 +135,22 @@ impl Watch {
         state.since = Instant::now();
         state.is_unflushed = phase == Phase::Idle;
         (state.line, state.is_line_whole) = (0, false);
+        state.head = 0;
         (state.read, state.delivered) = (0, 0);
+    }
+
+    /// Refuses to read more of a head that is too large already, so that no more is held of it than
+    /// of one that is taken. hyper, which asks for more only while the head is not whole, was given
+    /// the bound of forward authentication.
+    fn refuses_more(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_too_large = matches!(state.phase, Phase::Fresh | Phase::Head)
+            && state.head >= self.limits.max_head
+            && !state.is_for_another_request();
+        if is_too_large {
+            state.refusal = Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        is_too_large
     }
 
     /// So many bytes of the request's body were handed on.
@@ -138,6 +163,12 @@ impl Watch {
     /// size nor the spaces after it.
     fn heard(&self, bytes: &[u8]) -> bool {
         let mut state = self.state.lock();
+        if state.head < START {
+            let from = state.head;
+            let more = bytes.len().min(START - from);
+            state.start[from..from + more].copy_from_slice(&bytes[..more]);
+        }
+        state.head += bytes.len();
         if !state.is_line_whole {
             let end = bytes.iter().position(|byte| *byte == b'\n');
             state.line += end.unwrap_or(bytes.len());
@@ -193,6 +224,16 @@ impl Watch {
     }
 }
 
+impl State {
+    /// Whether a proxy asks about another request, whose fields it passes on.
+    fn is_for_another_request(&self) -> bool {
+        let start = &self.start[..self.head.min(START)];
+        let target = start.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        let path = target.split(|byte| *byte == b'?').next();
+        path == Some(forward_auth::PATH.as_bytes())
+    }
+}
+
 /// The status of an answer that says nothing but that a request was refused.
 fn bare_refusal(bytes: &[u8]) -> Option<StatusCode> {
     let head = std::str::from_utf8(bytes.strip_suffix(b"\r\n\r\n")?).ok()?;
@@ -227,6 +268,10 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.watch.refuses_more() {
+            // hyper takes it for the end of the connection.
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if let new @ [_, ..] = &buffer.filled()[before..]
