@@ -4,6 +4,7 @@
 mod apikey;
 mod completions;
 mod configuration;
+mod core_dump;
 mod doctor;
 mod events;
 mod health;
@@ -226,6 +227,9 @@ pub fn run() -> ExitCode {
     }
     let command = command.unwrap_or(Command::Serve(serve));
     logging::start(if matches!(command, Command::Serve(_)) { "info" } else { "warn" });
+    if let Err(error) = core_dump::prevent() {
+        tracing::warn!("core dumps of this process cannot be prevented: {error}");
+    }
     let done = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(command.run(&settings)),
         Err(error) => Err(Failure::of(error)),

@@ -64,3 +64,14 @@ async fn only_hosts_that_are_configured_or_cannot_be_rebound_are_answered_for() 
     let refused = by_host(&server.address, "/v1/me", "evil.example").await;
     assert!(refused.contains("unknown_host") && refused.contains("http.hosts"), "{refused}");
 }
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn the_program_makes_no_core_dump() {
+    let server = Place::new().serve().await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id()));
+    let limits = limits.expect("it runs");
+    let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size"));
+    let core: Vec<_> = core.expect("there is one").split_whitespace().collect();
+    assert_eq!(core[..2], ["0", "0"]);
+}
