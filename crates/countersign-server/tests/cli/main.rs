@@ -27,4 +27,4 @@ mod sharing;
 mod soak;
 mod traces;
 
-use countersign_test_support::{database, memory, program, redis_server};
+use countersign_test_support::{database, free, memory, program, redis_server};

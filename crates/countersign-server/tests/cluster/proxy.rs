@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use countersign_server::db::Kind;
 use futures::future::join_all;
+use reqwest::Method;
 use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::database::TestDatabase;
 use crate::free::free_address;
 use crate::nginx::{self, NGINX};
 use crate::nodes::{Cluster, impatient_client};
@@ -86,6 +88,33 @@ async fn clients_of_nginx_notice_nothing_of_a_node_that_is_killed() {
         let session = api.log_in("bob").await;
         assert_eq!(api.me(&api.refresh(&session).await).await.0, 200);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nginx_passes_on_by_which_name_it_was_asked_and_what_pages_ask_before() {
+    let settings = [
+        ("COUNTERSIGN_CORS__ORIGINS", "https://app.example.org"),
+        ("COUNTERSIGN_PUBLIC_URL", "https://auth.example.org"),
+    ];
+    let Some(database) = TestDatabase::on_database(Kind::Postgres).await else { return };
+    let cluster = Cluster::with(&database.url, &settings).await;
+    let Some(nginx) = Nginx::before(&cluster).await else { return };
+    let ask = |method, path, host: &str| nginx.api.request(method, path).header("host", host);
+    for (host, status) in [("auth.example.org", 401), ("localhost", 401), ("evil.example", 421)] {
+        let answer = ask(Method::GET, "/v1/me", host).send().await.expect("it answers");
+        assert_eq!(answer.status(), status, "{host}");
+        // A header for TLS alone.
+        assert!(!answer.headers().contains_key("strict-transport-security"));
+    }
+    let preflight = |path| {
+        let asked = ask(Method::OPTIONS, path, "auth.example.org");
+        let asked = asked.header("origin", "https://app.example.org");
+        asked.header("access-control-request-method", "POST").send()
+    };
+    let login = preflight("/v1/login").await.expect("it answers");
+    assert_eq!(login.status(), 200);
+    assert_eq!(login.headers()["access-control-allow-origin"], "https://app.example.org");
+    assert_eq!(preflight("/forward-auth").await.expect("it answers").status(), 405);
 }
 
 #[tokio::test(flavor = "multi_thread")]
