@@ -2,8 +2,25 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv6Net};
 use url::{Host, Url};
+
+/// The prefixes that limits count by, beside the address: what providers give to a site, to a
+/// household and to a link.
+const IPV6_PREFIXES: [u8; 3] = [48, 56, 64];
+
+/// The networks around an address that share limits, the largest first: the /48, the /56 and the
+/// /64 of an IPv6 address, whose owner could use a new one for every request; of an IPv4 address,
+/// also where it is written as an IPv6 one, that address alone.
+pub fn around(address: IpAddr) -> Vec<IpNet> {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => vec![IpAddr::V4(v4).into()],
+        IpAddr::V6(v6) => {
+            let networks = IPV6_PREFIXES.iter().filter_map(|prefix| Ipv6Net::new(v6, *prefix).ok());
+            networks.map(|network| network.trunc().into()).collect()
+        }
+    }
+}
 
 /// The network that one customer has: an IPv4 address, also where it is written as an IPv6 one,
 /// and the /64 of an IPv6 address, whose owner could use a new one for every request.
@@ -68,6 +85,20 @@ mod tests {
             assert!(!is_ours(&format!("https://{host}")), "{host}");
             assert!(!is_ours(&format!("postgres://user@{host}/db")), "{host}");
         }
+    }
+
+    #[test]
+    fn an_ipv6_address_is_in_three_networks_and_an_ipv4_address_in_its_own() {
+        let around = |text: &str| {
+            let networks = super::around(text.parse().expect("an address"));
+            networks.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(
+            around("2001:db8:1:2345:6::7"),
+            ["2001:db8:1::/48", "2001:db8:1:2300::/56", "2001:db8:1:2345::/64"]
+        );
+        assert_eq!(around("192.0.2.7"), ["192.0.2.7/32"]);
+        assert_eq!(around("::ffff:192.0.2.7"), ["192.0.2.7/32"]);
     }
 
     #[test]

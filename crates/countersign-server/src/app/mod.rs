@@ -33,6 +33,7 @@ use crate::metrics::Metrics;
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
+use crate::operations::refusals::RefusalPacing;
 use crate::operations::seals::{SealKey, Seals};
 use crate::operations::status_lists::StatusLists;
 use crate::operations::turns::Turns;
@@ -96,6 +97,7 @@ pub struct Parts {
     /// What is copied to Redis.
     pub mirrors: Mirrors,
     pub(crate) turns: Turns,
+    pub(crate) refusal_pacing: RefusalPacing,
     pub(crate) numbers: Numbers,
     pub(crate) status_indexes: Numbers,
     pub(crate) status_lists: StatusLists,
@@ -158,7 +160,6 @@ impl App {
         };
         let (refresh, csrf) = (derive("refresh"), derive("csrf"));
         let redis = redis(&config, &master, (command, &mut notices)).await?;
-        let audit = audit(&config)?;
         let block = if command { 1 } else { 100 };
         let verifier = verifier(&config, &keys);
         let app = Self(Arc::new(Parts {
@@ -169,8 +170,10 @@ impl App {
             refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref()))
                 .ok_or(Error::Internal("a derived key of less than 32 bytes"))?,
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
+            audit: audit(&config)?,
             mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
             turns: Turns::default(),
+            refusal_pacing: RefusalPacing::default(),
             numbers: Numbers::in_blocks_of(block, counter::USER_NUMBER),
             status_indexes: Numbers::in_blocks_of(block, counter::STATUS_INDEX),
             status_lists: StatusLists::default(),
@@ -190,7 +193,6 @@ impl App {
             known_api_keys,
             sealing,
             master,
-            audit,
             seals,
             metrics: Metrics::default(),
             traces,

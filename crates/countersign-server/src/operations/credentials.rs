@@ -3,7 +3,7 @@
 use super::Caller;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::password::{Password, Verdict};
+use crate::password::{Password, Verdict, WorkClass};
 use crate::tables::password::{self, CLIENT_SHA256, PLAIN, StoredPassword};
 use crate::tables::user::User;
 
@@ -73,16 +73,44 @@ fn find<'a>(stored: &'a [StoredPassword], form: &str) -> Option<&'a StoredPasswo
     stored.iter().find(|stored| stored.form == form)
 }
 
+/// The class of the hash that a proof takes. Accounts that have logged in before have room in the
+/// queue that a flood of other names cannot take.
+fn class_of(user: Option<&User>) -> WorkClass {
+    match user {
+        Some(user) if user.last_login_at.is_some() => WorkClass::KnownAccount,
+        _ => WorkClass::OtherAccount,
+    }
+}
+
 impl App {
+    /// Refuses an attempt that the hash lane has no room for, before anything is looked up.
+    pub(super) async fn check_room(&self, caller: &Caller) -> Result<()> {
+        let classes = [WorkClass::KnownAccount, WorkClass::OtherAccount];
+        let room = self.lane.check_room(&classes, caller.lane_address());
+        self.pace_refusals(room.map_err(Error::from)).await
+    }
+
     /// Checks the password of a user who may not exist; refuses all that is wrong after the same
     /// work. `account` is what attempts are counted under where nobody has it.
     pub(super) async fn prove(
         &self,
         caller: &Caller,
         kind: &'static str,
+        whose: (&str, Option<&User>),
+        presented: (Presented, Password),
+    ) -> Result<Proof> {
+        let proved = self.prove_now(caller, kind, whose, presented).await;
+        self.pace_refusals(proved).await
+    }
+
+    async fn prove_now(
+        &self,
+        caller: &Caller,
+        kind: &'static str,
         (account, user): (&str, Option<&User>),
         (presented, password): (Presented, Password),
     ) -> Result<Proof> {
+        let place = self.lane.enter(class_of(user), caller.lane_address())?;
         let attempt = self.reserve_attempt(caller, (account, user)).await?;
         let stored = match user {
             Some(user) => password::of_user(&self.db, &user.id).await?,
@@ -90,7 +118,7 @@ impl App {
         };
         let tried = Tried::of(presented, password.clone(), &stored);
         let (sent, hash) = (tried.password.clone(), tried.hash.clone());
-        let verdict = match self.lane.verify(sent, hash, caller.lane_address()).await {
+        let verdict = match place.verify(sent, hash).await {
             Ok(verdict) => verdict,
             Err(overloaded) => {
                 self.attempt_given_up(attempt).await?;

@@ -57,6 +57,7 @@ impl App {
         caller: &Caller,
         LogIn { identifier, password, presented, device }: LogIn,
     ) -> Result<Proven> {
+        self.check_room(caller).await?;
         let (account, user) = self.find_account(&identifier).await?;
         // What is no password is nobody's, whoever the user is.
         let password =

@@ -25,6 +25,7 @@ pub mod password;
 pub mod purge;
 pub mod record;
 pub mod refresh;
+pub mod refusals;
 pub mod register;
 pub mod roles;
 pub mod seals;
@@ -79,7 +80,7 @@ impl Caller {
         Self { now, address: None, agent: None, actor: None, action: None }
     }
 
-    /// The address that takes a share of the hash lane.
+    /// The address whose networks take a share of the hash lane.
     fn lane_address(&self) -> IpAddr {
         self.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }

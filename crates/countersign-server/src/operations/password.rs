@@ -65,6 +65,7 @@ impl App {
         current: String,
         new: Password,
     ) -> Result<()> {
+        self.check_room(caller).await?;
         let (account, user) = self.find_account(identifier).await?;
         let current =
             Password::parse(current).map_err(|_| Error::invalid_credentials(user.as_ref()))?;

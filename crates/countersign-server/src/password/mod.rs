@@ -2,6 +2,7 @@
 //! into PHC strings and verifies them.
 
 mod argon2id;
+mod backoff;
 mod blocklist;
 mod formats;
 mod import;
@@ -18,8 +19,9 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 pub use argon2id::InvalidCost;
 pub use import::{Importable, UnusableHash, importable};
-pub use lane::{HashLane, LaneError, LaneOptions, Overloaded, Verdict};
+pub use lane::{HashLane, LaneError, LaneOptions, Overloaded, Place, Verdict};
 pub use policy::{Policy, words_of_host};
+pub use queue::WorkClass;
 
 /// The most code points a password may have, as it was received.
 pub const MAX_CHARACTERS: usize = 1024;

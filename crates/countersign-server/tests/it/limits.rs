@@ -598,7 +598,8 @@ on_each_database! {
     async fn d6_a_storm_of_logins_is_told_to_come_back_and_token_checks_go_on(server: Narrow) {
         let Narrow(server) = server;
         let alice = server.register("alice").await;
-        let storm = join_all((0..16).map(|_| server.log_in_answer("alice", PASSWORD)));
+        let names: Vec<String> = (0..16).map(|number| format!("nobody-{number}")).collect();
+        let storm = join_all(names.iter().map(|name| server.log_in_answer(name, PASSWORD)));
         let checks = async {
             while server.app.lane.waiting() == 0 {
                 tokio::task::yield_now().await;
@@ -615,9 +616,10 @@ on_each_database! {
         assert!(!refused.is_empty() && !accepted.is_empty(), "{answers:?}");
         for answer in refused {
             assert_eq!(answer.code(), (503, "overloaded".into()));
-            assert_eq!(answer.headers["retry-after"], "1");
+            let seconds = answer.headers["retry-after"].to_str().expect("ASCII").parse::<u64>();
+            assert!(seconds.is_ok_and(|seconds| (1..=30).contains(&seconds)), "{answer:?}");
         }
-        assert!(accepted.iter().all(|answer| answer.status == 200), "{accepted:?}");
+        assert!(accepted.iter().all(|answer| answer.status == 401), "{accepted:?}");
         assert!(server.app.lane.memory_kib() <= 64 * 1024);
     }
 

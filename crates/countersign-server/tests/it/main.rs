@@ -17,6 +17,7 @@ mod cookies;
 mod dialects;
 mod disconnects;
 mod ended_sessions;
+mod fair_shares;
 mod flask;
 mod flask_legacy;
 mod foreign_hashes;
