@@ -30,6 +30,12 @@ pub enum Error {
         /// When the next one will be looked at.
         retry_after: Duration,
     },
+    /// More requests of one kind than a network may send.
+    #[error("too many requests")]
+    TooManyRequests {
+        /// When the next one is allowed.
+        retry_after: Duration,
+    },
     /// Somebody has this identifier.
     #[error("the {0} is taken")]
     IdentifierTaken(&'static str),

@@ -155,9 +155,8 @@ impl App {
         let seals = Seals::new(Box::pin(SealKey::load(&db, &sealing, &entropy)).await?);
         let keys = signing_keys(db.clone(), (&sealing, now), &node).await?;
         let known_api_keys = api_keys(db.clone(), &node).await?;
-        let derive = |label: &str| {
-            (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
-        };
+        let earlier = |label: &str| previous.as_ref().map(|previous| previous.derive(label));
+        let derive = |label: &str| (master.derive(label), earlier(label));
         let (refresh, csrf) = (derive("refresh"), derive("csrf"));
         let redis = redis(&config, &master, (command, &mut notices)).await?;
         let block = if command { 1 } else { 100 };

@@ -207,7 +207,7 @@ async fn check_writable(found: &mut Findings, inspected: &Inspected) {
             }
         }
         Err(error) => {
-            found.fail("database", format!("it does not say whether it can be written: {error}"))
+            found.fail("database", format!("it does not say whether it can be written: {error}"));
         }
     }
 }
@@ -269,7 +269,7 @@ async fn check_clock(found: &mut Findings, db: &Db) {
     };
     match difference.level() {
         shared_clock::Level::Small => {
-            found.fine("clock", "this machine's clock and the database's agree")
+            found.fine("clock", "this machine's clock and the database's agree");
         }
         shared_clock::Level::Large => found.warn("clock", difference.advice()),
         shared_clock::Level::Excessive => {

@@ -273,7 +273,7 @@ impl Settings {
             command,
         };
         let warnings = dialects::warnings(&setup.config);
-        let (app, mut notices) = App::build(setup).await?;
+        let (app, mut notices) = Box::pin(App::build(setup)).await?;
         notices.warnings.extend(warnings);
         Ok((app, notices))
     }

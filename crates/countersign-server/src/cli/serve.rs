@@ -159,7 +159,7 @@ async fn reopen_files(app: &App, mut hang_up: Signal) {
         app.audit.reopen();
         tracing::info!("SIGHUP: the audit file is opened anew");
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Ends at SIGTERM and at SIGINT.

@@ -107,7 +107,7 @@ fn variable(
     }
     let ours = key.contains(SEPARATOR) || defaults.find_ref(&key).is_some();
     let text = text.trim().to_owned();
-    Ok(ours.then(|| Setting { origin: name, key: dotted, text }))
+    Ok(ours.then_some(Setting { origin: name, key: dotted, text }))
 }
 
 /// Every dotted key, sections as well.

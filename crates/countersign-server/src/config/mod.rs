@@ -20,6 +20,7 @@ pub use self::host_name::HostName;
 pub use self::load::{Overrides, environment};
 pub use self::origins::Origins;
 pub use self::public_url::PublicUrl;
+pub use self::rate::Rate;
 pub use self::redis::{RedisConfig, RedisServers};
 pub use self::signing_secret::SigningSecret;
 pub use self::traces::{CollectorUrl, TracesConfig};
@@ -31,6 +32,7 @@ mod host_name;
 mod load;
 mod origins;
 mod public_url;
+mod rate;
 mod redis;
 mod signing_secret;
 #[cfg(test)]
@@ -232,12 +234,15 @@ pub struct AuditConfig {
     pub retention: Option<Duration>,
 }
 
-/// Limits on attempts.
+/// Limits on attempts and registrations.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Per address and per account.
+    /// Whether there are any.
     pub enabled: bool,
+    /// Registrations from one network; `None` is without limit.
+    #[serde(with = "form::parsed")]
+    pub registrations: Option<Rate>,
 }
 
 /// The HTTP server.
@@ -306,7 +311,7 @@ impl Default for Config {
                 file: Some("audit.jsonl".into()),
                 retention: Some(Duration::from_hours(365 * 24)),
             },
-            limits: LimitsConfig { enabled: true },
+            limits: LimitsConfig { enabled: true, registrations: Some(Rate::REGISTRATIONS) },
             http: HttpConfig { hosts: Vec::new(), max_connections: 10_000, max_streams: 1_000 },
             metrics: MetricsConfig { listen: None },
             traces: TracesConfig { otlp: None, headers: BTreeMap::new(), sample_ratio: 1.0 },

@@ -33,7 +33,10 @@ impl Config {
             );
         }
         if !self.limits.enabled {
-            warnings.push("limits.enabled: passwords can be tried without limit".into());
+            warnings.push(
+                "limits.enabled: passwords can be tried, and accounts registered, without limit"
+                    .into(),
+            );
         }
         if self.traces.shows_headers() {
             warnings.push("traces.headers: over http others may read them on the way".into());

@@ -79,6 +79,7 @@ codes! {
     417 EXPECTATION_FAILED = "expectation_failed": "An `Expect` other than `100-continue`.";
     421 UNKNOWN_HOST = "unknown_host": "The server does not answer for this `Host`: its name is not in `http.hosts`.";
     429 TOO_MANY_ATTEMPTS = "too_many_attempts": "Too many attempts to log in failed.";
+    429 TOO_MANY_REQUESTS = "too_many_requests": "Too many registrations came from this network.";
     431 HEAD_TOO_LARGE = "head_too_large": "More than 16 KiB, 64 fields, 100 cookies or 8 KiB of cookies. `/forward-auth`: more than 32 KiB or 128 fields.";
     500 INTERNAL = "internal": "The server failed. It is in the log.";
     501 METHOD_NOT_IMPLEMENTED = "method_not_implemented": "The method is `CONNECT`.";

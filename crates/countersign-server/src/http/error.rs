@@ -22,6 +22,11 @@ impl From<Error> for Problem {
                 "Too many attempts failed. Wait as long as Retry-After says.",
             )
             .retry_after(retry_after),
+            Error::TooManyRequests { retry_after } => Self::new(
+                code::TOO_MANY_REQUESTS,
+                "Too many of these requests came from your network. Wait as long as Retry-After says.",
+            )
+            .retry_after(retry_after),
             Error::IdentifierTaken(field) => {
                 Self::new(code::IDENTIFIER_TAKEN, "Somebody is registered with this already.")
                     .field(field)
@@ -45,8 +50,7 @@ impl From<Error> for Problem {
                 Self::new(code::LAST_ADMIN, "Nobody else may administer. Make another admin first.")
             }
             Error::NotFound(what) => {
-                let detail = format!("There is no such {what}.");
-                Self::new(code::NOT_FOUND, detail)
+                Self::new(code::NOT_FOUND, format!("There is no such {what}."))
             }
             Error::Conflict => Self::new(
                 code::CONFLICT,
@@ -60,10 +64,7 @@ impl From<Error> for Problem {
                 tracing::warn!(%error, "the database is unavailable");
                 unavailable()
             }
-            Error::WrongClock => {
-                tracing::error!(%error, "a request failed");
-                wrong_clock()
-            }
+            Error::WrongClock => wrong_clock(),
             Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::internal()

@@ -23,6 +23,7 @@ pub mod moving;
 pub mod page;
 pub mod password;
 pub mod purge;
+mod rate_limits;
 pub mod record;
 pub mod refresh;
 pub mod refusals;

@@ -31,6 +31,8 @@ const NODES: Duration = Duration::from_hours(24);
 const COPIES: Duration = Duration::from_hours(24 * 30);
 /// How long invitations are kept after they would have expired.
 const INVITATIONS: Duration = Duration::from_hours(24 * 30);
+/// How long rows of limits by rate are kept once they allow everything again.
+const RATE_LIMITS: Duration = Duration::from_hours(1);
 /// How far back is looked for sessions that expired since the last purge.
 const LATELY: Duration = Duration::from_hours(1);
 /// So many of them are noted in one change.
@@ -110,6 +112,7 @@ impl App {
         self.purge_rows(&purge::OUTBOX, now.minus(COPIES)).await?;
         self.purge_rows(&purge::NODES, now.minus(NODES)).await?;
         self.purge_rows(&purge::INVITATIONS, now.minus(INVITATIONS)).await?;
+        self.purge_rows(&purge::RATE_LIMITS, now.minus(RATE_LIMITS)).await?;
         let (caller, forgotten) = (Caller::nobody(now), now.minus(session::KEPT));
         self.note_expired(&caller, (now.minus(LATELY), now)).await?;
         // Those whose end nobody noted while no server ran.

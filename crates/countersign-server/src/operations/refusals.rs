@@ -30,7 +30,12 @@ impl RefusalPacing {
 impl App {
     /// Waits for the turn of a refusal for too much work; gives every other result at once.
     pub(super) async fn pace_refusals<T>(&self, result: Result<T>) -> Result<T> {
-        if let Err(Error::Overloaded { .. } | Error::TooManyAttempts { .. }) = result {
+        if let Err(
+            Error::Overloaded { .. }
+            | Error::TooManyAttempts { .. }
+            | Error::TooManyRequests { .. },
+        ) = result
+        {
             tokio::time::sleep(self.refusal_pacing.delay(Clock::System.monotonic())).await;
         }
         result

@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 use super::changes::no_password;
 use super::credentials::Presented;
 use super::invitations::{self, TokenHash};
+use super::rate_limits::RateKind;
 use super::record::Record;
 use super::{Caller, Terms, admins};
 use crate::app::App;
@@ -112,7 +113,7 @@ impl App {
             (_, token) => token.as_deref().map(TokenHash::of),
         };
         registration.check_password(policy)?;
-        let place = self.admit(caller)?;
+        let place = self.admit(caller).await?;
         if let Some(token) = invitation {
             let invitation = self.invitation(caller, &token, &registration.identifiers).await?;
             registration.roles = invitation.roles;
@@ -120,10 +121,12 @@ impl App {
         self.create(caller, terms, (place, PLAIN), registration).await
     }
 
-    /// Takes a place in the hash lane for a registration. Nothing has been looked up or hashed before.
-    fn admit(&self, caller: &Caller) -> Result<Place> {
+    /// Takes a place in the hash lane for a registration, within what the caller's network may do.
+    /// Nothing has been looked up or hashed before.
+    async fn admit(&self, caller: &Caller) -> Result<Place> {
         let address = caller.lane_address();
         self.lane.check_room(&[WorkClass::Registration], address)?;
+        self.take_rate(RateKind::Registrations, caller).await?;
         Ok(self.lane.enter(WorkClass::Registration, address)?)
     }
 

@@ -328,7 +328,8 @@ impl App {
         }
     }
 
-    fn digest(&self, kind: &str, subject: &str) -> String {
+    /// The keyed hash under which a subject is counted.
+    pub(super) fn digest(&self, kind: &str, subject: &str) -> String {
         let mut context = hmac::Context::with_key(&self.failure_key);
         context.update(kind.as_bytes());
         context.update(b":");

@@ -75,6 +75,8 @@ pub const OUTBOX: Over = over!("outbox", "due_at", "user_id");
 pub const NODES: Over = over!("nodes", "seen_at", "id");
 /// Invitations.
 pub const INVITATIONS: Over = over!("invitations", "expires_at", "id");
+/// Limits by rate that allow everything again.
+pub const RATE_LIMITS: Over = over!("rate_limits", "until_at", "subject");
 /// Sessions.
 pub const SESSIONS: Over = over!("sessions", "expires_at", "id");
 
@@ -110,7 +112,17 @@ impl Slice {
 
 /// The statements of all.
 pub(super) fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
-    [&FAILURES, &REVOCATIONS, &ENDED_STATUSES, &CHANGES, &OUTBOX, &NODES, &INVITATIONS, &SESSIONS]
-        .into_iter()
-        .flat_map(Over::statements)
+    [
+        &FAILURES,
+        &REVOCATIONS,
+        &ENDED_STATUSES,
+        &CHANGES,
+        &OUTBOX,
+        &NODES,
+        &INVITATIONS,
+        &RATE_LIMITS,
+        &SESSIONS,
+    ]
+    .into_iter()
+    .flat_map(Over::statements)
 }

@@ -82,14 +82,14 @@ async fn a_mixed_load_that_goes_on_takes_no_more_memory() {
     }
 
     let span = span();
-    let step = (span / 10).min(Duration::from_mins(1));
-    sleep(step).await;
+    let pause = (span / 10).min(Duration::from_mins(1));
+    sleep(pause).await;
     let (first, mut last) = (Memory::of(&server), Memory::of(&server));
-    let mut passed = step;
+    let mut passed = pause;
     while passed < span {
         println!("{:>5} s  {last}", passed.as_secs());
-        sleep(step).await;
-        passed += step;
+        sleep(pause).await;
+        passed += pause;
         last = Memory::of(&server);
     }
     println!("{:>5} s  {last}", passed.as_secs());

@@ -334,7 +334,7 @@ on_each_database! {
         }
         let access = &before.session.access;
         for path in ["//v1/me", "/v1/me/", "/v1/%6de", "/v1/me;x", "/v1/sessions/../me"] {
-            assert_eq!(bearer(&server, path, access).await.status, 404, "{path}");
+            assert_eq!(get_as(&server, path, access).await.status, 404, "{path}");
         }
         before.is_now(&server).await;
     }
@@ -398,6 +398,6 @@ async fn raw_head(server: &TestApp, line: &str) -> RawAnswer {
     RawAnswer { status: status.as_u16(), head, body: text.into_bytes() }
 }
 
-async fn bearer(server: &TestApp, path: &str, access: &str) -> RawAnswer {
+async fn get_as(server: &TestApp, path: &str, access: &str) -> RawAnswer {
     raw(server, &format!("GET {path}"), format!("Authorization: Bearer {access}\r\n")).await
 }

@@ -439,7 +439,7 @@ impl Nodes {
         nodes: usize,
         guesses: impl Iterator<Item = (&'a str, &'a str)>,
     ) -> u64 {
-        let hashes = self.hashes();
+        let before = self.hashes();
         let guesses = guesses
             .enumerate()
             .map(|(number, (name, address))| from(&self.0[number % nodes], name, WRONG, address));
@@ -451,7 +451,7 @@ impl Nodes {
                 _ => panic!("{answer:?}"),
             }
         }
-        assert_eq!(self.hashes() - hashes, hashed);
+        assert_eq!(self.hashes() - before, hashed);
         hashed
     }
 

@@ -44,6 +44,7 @@ mod published_lists;
 mod races;
 mod redis;
 mod refresh;
+mod registration_limits;
 mod revocations;
 mod rotation;
 mod seals;

@@ -86,7 +86,7 @@ fn database(database: &DatabaseConfig) -> Check {
     const SCHEMES: [&str; 5] =
         ["sqlite:", "postgres://", "postgresql://", "mysql://", "mariadb://"];
     within("database.max_connections", database.max_connections, 1..=10_000)?;
-    let url = database.url.as_ref().map(|url| url.expose_secret()).unwrap_or_default();
+    let url = database.url.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
     if !database.prepared_statements && !url.starts_with("postgres") {
         return refuse("database.prepared_statements", "it is for PostgreSQL behind a pooler only");
     }

@@ -34,7 +34,7 @@ pub enum Fail {
 
 /// What a dialect says to whoever has to come back later.
 pub struct Words {
-    /// Too many attempts failed.
+    /// Too many attempts failed, or too many requests came from one network.
     pub too_many_attempts: fn() -> Value,
     /// There is too much to do, or no database.
     pub unavailable: fn() -> Value,
@@ -60,7 +60,7 @@ impl Fail {
             retry_after: Some(retry_after),
         };
         match error {
-            Error::TooManyAttempts { retry_after } => {
+            Error::TooManyAttempts { retry_after } | Error::TooManyRequests { retry_after } => {
                 told(StatusCode::TOO_MANY_REQUESTS, words.too_many_attempts, retry_after)
             }
             Error::Overloaded { retry_after } => {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::http::code::{self, Code};
 
 /// What the server may answer before any route sees the request, or of its own accord.
-pub(super) const ALWAYS: [Code; 12] = [
+pub(super) const ALWAYS: [Code; 13] = [
     code::INVALID_HOST,
     code::INVALID_FRAMING,
     code::INVALID_HEAD,

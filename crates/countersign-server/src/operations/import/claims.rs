@@ -103,7 +103,8 @@ impl Claims {
             .filter_map(|(at, thing)| Some((at, self.taken(&draft, &thing, known)?)))
             .collect();
         let has_others = taken.len() < draft.identifiers.len();
-        if !(has_others && may_drop_identifiers(&draft, rules)) && !taken.is_empty() {
+        let may_drop = has_others && may_drop_identifiers(&draft, rules);
+        if !may_drop && !taken.is_empty() {
             return Verdict::Taken(taken.swap_remove(0).1);
         }
         for (at, problem) in taken.into_iter().rev() {

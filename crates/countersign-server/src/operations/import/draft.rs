@@ -239,9 +239,9 @@ fn boolean(text: &str) -> Result<bool, Refused> {
 }
 
 /// Why a value that is no text cannot be a field's.
-fn unusable(value: Value) -> Refused {
+fn unusable(value: &Value) -> Refused {
     match value {
-        Value::Invalid { reason, message } => (reason, message.to_owned()),
+        Value::Invalid { reason, message } => (reason, (*message).to_owned()),
         Value::Text(_) | Value::List(_) => {
             ("wrong_type", "a text, a number, true, false or null is wanted".to_owned())
         }

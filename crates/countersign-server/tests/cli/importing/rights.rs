@@ -33,8 +33,8 @@ async fn a_role_is_what_the_source_tells_apart_and_never_a_part_of_it() {
         {"number": 6, "username": "f", "roles": [["admin"]]},
         {"number": 7, "username": "g", "roles": {"admin": true}},
     ]);
-    let lines: String =
-        lines.as_array().expect("a list").iter().map(|line| format!("{line}\n")).collect();
+    let lines: Vec<_> = lines.as_array().expect("a list").iter().map(Value::to_string).collect();
+    let lines = lines.join("\n");
     let file = importing.file("users.jsonl", lines);
     let import = ["--from", "jsonl", "--source", file.to_str().expect("a path"), "--allow-admins"];
     let told = importing.run(&[&import[..], &["--on-error", "skip"]].concat()).json();

@@ -73,7 +73,8 @@ async fn who_has_no_password_is_imported_without_one() {
         ["!qUzjhgzmpPb4M2UYOeXGDyWeqQ0uOs8mYRvZcYb2", "!", "*", "NULL", "null", "\\N", ""];
     let line =
         |(at, hash): (usize, &&str)| json!({ "username": format!("u{at}"), "password": hash });
-    let lines: String = unusable.iter().enumerate().map(|it| format!("{}\n", line(it))).collect();
+    let lines: Vec<_> = unusable.iter().enumerate().map(|it| line(it).to_string()).collect();
+    let lines = lines.join("\n");
     let file = importing.file("users.jsonl", lines);
     let users = importing.users(&["--from", "jsonl", "--source", file.to_str().expect("a path")]);
     assert_eq!((counts(&users), &users["without_password"]), ([7, 0, 0], &json!(7)));

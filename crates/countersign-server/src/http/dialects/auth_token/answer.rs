@@ -95,11 +95,13 @@ impl From<Error> for Fail {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => refusal.into(),
-            Error::TooManyAttempts { retry_after } => Self::later(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many attempts. Please try again later.",
-                retry_after,
-            ),
+            Error::TooManyAttempts { retry_after } | Error::TooManyRequests { retry_after } => {
+                Self::later(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Too many attempts. Please try again later.",
+                    retry_after,
+                )
+            }
             Error::Overloaded { retry_after } => Self::try_again(retry_after),
             Error::Invalid { message, .. } => Self::new(StatusCode::BAD_REQUEST, message),
             Error::RegistrationClosed | Error::Invitation(_) => {

@@ -123,7 +123,7 @@ impl From<Error> for Fail {
             Error::InvalidCredentials(Half::Password) | Error::PasswordChangeRequired => {
                 Self::new(Code::ParmasError, "用户登录密码输入错误")
             }
-            Error::TooManyAttempts { retry_after } => {
+            Error::TooManyAttempts { retry_after } | Error::TooManyRequests { retry_after } => {
                 Self::later(Code::TooManyAttempts, "尝试次数过多，请稍后再试", retry_after)
             }
             Error::Overloaded { retry_after } => Self::try_again(retry_after),

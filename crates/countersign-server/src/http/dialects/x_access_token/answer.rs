@@ -121,7 +121,7 @@ impl From<Error> for Fail {
             Error::InvalidCredentials(Half::Password) | Error::PasswordChangeRequired => {
                 Self::login(StatusCode::FORBIDDEN, r#"Basic realm ="Wrong Password !!""#)
             }
-            Error::TooManyAttempts { retry_after } => {
+            Error::TooManyAttempts { retry_after } | Error::TooManyRequests { retry_after } => {
                 Self::later(StatusCode::TOO_MANY_REQUESTS, "Too many attempts.", retry_after)
             }
             Error::Overloaded { retry_after } => Self::try_again(retry_after),
