@@ -166,7 +166,7 @@ impl TestApp {
             entropy: Entropy::System,
             command: false,
         };
-        let (app, _) = App::build(setup).await.expect("the app starts");
+        let (app, _) = Box::pin(App::build(setup)).await.expect("the app starts");
         let router = router(&app).expect("no route is claimed twice");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("the listener has an address");

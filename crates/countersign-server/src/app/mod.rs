@@ -141,12 +141,12 @@ impl App {
     /// Opens the database, finds the secrets, joins the other nodes and makes sure that there is a
     /// key to sign with.
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
-        let Opened { db, master, previous, check, mut notices } = open(&setup).await?;
+        let Opened { db, master, previous, check, mut notices } = Box::pin(open(&setup)).await?;
         let Setup {
             config, clock, entropy, command, dialects_access_ttl, mirrored, shapes, ..
         } = setup;
         let shared_clock = shared_clock(&db, &clock, (command, &mut notices)).await?;
-        let now = shared_clock.now();
+        let (now, block) = (shared_clock.now(), if command { 1 } else { 100 });
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
         let id = entropy.uuid(now).to_string();
         let traces = if command { None } else { Traces::start(&config.traces, &id)? };
@@ -158,8 +158,7 @@ impl App {
         let earlier = |label: &str| previous.as_ref().map(|previous| previous.derive(label));
         let derive = |label: &str| (master.derive(label), earlier(label));
         let (refresh, csrf) = (derive("refresh"), derive("csrf"));
-        let redis = redis(&config, &master, (command, &mut notices)).await?;
-        let block = if command { 1 } else { 100 };
+        let redis = Box::pin(redis(&config, &master, (command, &mut notices))).await?;
         let verifier = verifier(&config, &keys);
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
@@ -259,10 +258,11 @@ impl App {
     /// compares its clock with the database's, writes which tokens were used, seals events, rotates keys, removes what is over, and does what
     /// Redis is for. Runs until it is dropped.
     pub async fn attend(&self) {
-        // On the heap: what asks Redis is large, and so is what cares for events and keys.
+        // On the heap: each of these is large.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
-        let follow =
-            async { tokio::join!(self.follow(), self.write_uses(), self.shared_clock.watch()) };
+        let follow = Box::pin(async {
+            tokio::join!(self.follow(), self.write_uses(), self.shared_clock.watch())
+        });
         let care = Box::pin(async { tokio::join!(self.keep_sealing(), self.keep_rotating()) });
         tokio::join!(follow, care, self.keep_house(), with_redis);
     }

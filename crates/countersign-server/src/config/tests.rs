@@ -358,7 +358,7 @@ fn hosts_are_names_as_clients_write_them() {
     for bad in
         ["", "*", "*.example.org", "https://a.example", "a.example:8080", "a.example/x", "a b"]
     {
-        refused(&format!("[http]\nhosts = [\"{bad}\"]"), "http.hosts");
+        refused(&format!("[http]\nhosts = [\"{bad}\"]"), "http.hosts.0");
     }
     for (written, read) in [
         ("auth.example.org", "auth.example.org"),

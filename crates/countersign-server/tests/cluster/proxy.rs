@@ -11,6 +11,7 @@ use rustix::process::{Resource, getrlimit};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 use crate::database::TestDatabase;
 use crate::free::free_address;
@@ -158,12 +159,16 @@ const UNBUFFERED: &str = "
 
 /// Holds so many requests under way at a time, each of which ends with 400, and gives their statuses.
 async fn hold_requests(address: &str, count: usize) -> Vec<String> {
-    let head = "POST /v1/login HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+    let request = "POST /v1/login HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
                 Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{";
     let mut held = Vec::new();
-    for _ in 0..count {
+    for number in 1..=count {
+        // No more at once than wait to be accepted.
+        if number % 100 == 0 {
+            sleep(Duration::from_millis(50)).await;
+        }
         let mut stream = TcpStream::connect(address).await.expect("nginx listens");
-        stream.write_all(head.as_bytes()).await.expect("nginx reads");
+        stream.write_all(request.as_bytes()).await.expect("nginx reads");
         held.push(stream);
     }
     let finish = held.into_iter().map(async |mut stream| {
@@ -198,7 +203,8 @@ async fn a_proxy_may_have_all_connections_and_another_client_a_quarter() {
         if is_limited {
             assert!(answered < count / 2, "{answered} of {count} with {name}={value}");
         } else {
-            assert_eq!(answered, count, "with {name}={value}: {}", server.stderr.get());
+            let other = statuses.iter().find(|status| *status != "400");
+            assert_eq!(other, None, "with {name}={value}: {}", server.stderr.get());
         }
         let is_warned = server.stderr.get().contains("name it in trusted_proxies");
         assert_eq!(is_warned, name != "COUNTERSIGN_TRUSTED_PROXIES", "{name}={value}");

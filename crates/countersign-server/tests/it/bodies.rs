@@ -41,7 +41,7 @@ fn padded(body: &str, padding: char, size: usize) -> String {
     format!("{body}{}", padding.to_string().repeat(size - body.len()))
 }
 
-fn bearer(token: &str, media_type: &str) -> String {
+fn authorized(token: &str, media_type: &str) -> String {
     format!("Authorization: Bearer {token}\r\nContent-Type: {media_type}\r\n")
 }
 
@@ -160,11 +160,12 @@ on_each_database! {
         let (_, key) = made(&server.app, &[Right::Introspect]).await;
         let (name, form) = (r#"{"name":"Alice"}"#, "application/x-www-form-urlencoded");
         let patch = |token: &str, size: usize| {
-            let bytes = post("/v1/me", &bearer(token, "application/json"), padded(name, ' ', size).as_bytes());
+            let (headers, body) = (authorized(token, "application/json"), padded(name, ' ', size));
+            let bytes = post("/v1/me", &headers, body.as_bytes());
             [&b"PATCH"[..], &bytes[4..]].concat()
         };
         let ask = |key: &str, size: usize| {
-            post("/v1/introspect", &bearer(key, form), padded("token=x", 'x', size).as_bytes())
+            post("/v1/introspect", &authorized(key, form), padded("token=x", 'x', size).as_bytes())
         };
         for size in [16_385, 65_536] {
             assert_eq!(one(server.address, &patch(&session.access, size)).await.status, 200);

@@ -289,7 +289,8 @@ async fn a_browser_with_many_cookies_and_fields_gets_through_nginx() {
     let browser = Browser::on_database(Kind::Sqlite).await.expect("SQLite is always there");
     let Some(nginx) = Nginx::before(&browser.server).await else { return };
     // As many as Chrome keeps for a domain.
-    let others: String = (0..180).map(|number| format!("_ga_{number}=GS1.1.{number}; ")).collect();
+    let others: Vec<_> = (0..180).map(|number| format!("_ga_{number}=GS1.1.{number}; ")).collect();
+    let others = others.concat();
     let cookies = format!("{others}{}", browser.cookies);
     let mut request = nginx.request(Method::GET, "/page").header("cookie", cookies);
     for number in 0..100 {

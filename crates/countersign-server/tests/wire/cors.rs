@@ -34,7 +34,8 @@ fn refused(origin: &str) -> Vec<(u16, Vec<u8>)> {
         (400, get("/hello", "Host: localhost\r\n")),
         (400, get("/hello", "X-A : b\r\n")),
         (414, get(&format!("/{}", "a".repeat(9_000)), "")),
-        (414, get(&format!("/{}", "a".repeat(40_000)), "")),
+        // With a longer one, the head is refused before its other fields have come.
+        (414, get(&format!("/{}", "a".repeat(15_000)), "")),
         (417, get("/hello", "Expect: a-miracle\r\n")),
         (421, evil),
         (431, get("/hello", &format!("X-A: {}\r\n", "a".repeat(20_000)))),

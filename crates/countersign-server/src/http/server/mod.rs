@@ -155,7 +155,7 @@ impl Default for Limits {
             max_uri: 8 * 1024,
             max_body: 64 * 1024,
             max_anonymous_body: 16 * 1024,
-            body_budget: 16 * 1024 * 1024,
+            body_budget: 8 * 1024 * 1024,
             max_cookies: 100,
             max_cookie_bytes: 8 * 1024,
             hosts: Vec::new(),

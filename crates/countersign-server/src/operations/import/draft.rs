@@ -128,7 +128,7 @@ impl Reader<'_> {
         let read = match self.row.take(field) {
             None => return Ok(None),
             Some(Value::Text(text)) => read(&text),
-            Some(value) => Err(unusable(value)),
+            Some(value) => Err(unusable(&value)),
         };
         read.map(Some).map_err(|refused| self.problem(field, refused))
     }
@@ -212,7 +212,9 @@ impl Reader<'_> {
                 let roles = text.split([',', ';']).map(str::trim).filter(|role| !role.is_empty());
                 Ok(Some(roles.map(str::to_owned).collect()))
             }
-            Some(value @ Value::Invalid { .. }) => Err(self.problem(Field::Roles, unusable(value))),
+            Some(value @ Value::Invalid { .. }) => {
+                Err(self.problem(Field::Roles, unusable(&value)))
+            }
         };
         Ok(self.or_drop(roles)?.unwrap_or_default())
     }
