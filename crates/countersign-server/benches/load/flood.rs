@@ -50,7 +50,7 @@ pub(crate) async fn measure_all(span: Duration) {
     println!("|---|---|---|---|---|---|---|---|");
     for networks in NETWORKS {
         let each = CONNECTIONS.min(ALL_CONNECTIONS / networks);
-        print(networks, each, &measure((networks, each), TRIES, span).await, span);
+        print(networks, each, &measure((networks, each), TRIES, span).await);
     }
 }
 
@@ -60,6 +60,8 @@ pub(crate) struct Flood {
     logins: Vec<Option<Duration>>,
     /// What the flood was answered, by status.
     answers: BTreeMap<u16, u64>,
+    /// How long it lasted.
+    lasted: Duration,
 }
 
 /// Lets so many networks attack from so many connections each, and a user log in.
@@ -85,10 +87,13 @@ pub(crate) async fn measure(
             attackers.spawn(attack(address.clone(), network, connection, answers.clone()));
         }
     }
+    let clock = Clock::system();
+    let began = clock.monotonic();
     let logins = log_in_again_and_again(&server, tries, span).await;
+    let lasted = clock.monotonic().saturating_sub(began);
     attackers.shutdown().await;
     let answers = answers.lock().expect("nobody panics with it").clone();
-    Flood { logins, answers }
+    Flood { logins, answers, lasted }
 }
 
 async fn log_in_again_and_again(
@@ -161,7 +166,7 @@ async fn register(address: &str, name: &str, from: &str) {
     assert_eq!(status, 201, "{}", String::from_utf8_lossy(&answer));
 }
 
-fn print(networks: usize, connections: usize, flood: &Flood, span: Duration) {
+fn print(networks: usize, connections: usize, flood: &Flood) {
     let mut took: Vec<Duration> =
         flood.logins.iter().map(|login| login.unwrap_or(PATIENCE)).collect();
     took.sort();
@@ -169,7 +174,7 @@ fn print(networks: usize, connections: usize, flood: &Flood, span: Duration) {
     let seconds = |part: usize| took[(took.len() * part / 100).min(took.len() - 1)].as_secs_f64();
     let answers = flood.answers.iter();
     let answers: Vec<String> = answers
-        .map(|(status, count)| format!("{status}: {}", count / span.as_secs().max(1)))
+        .map(|(status, count)| format!("{status}: {}", count / flood.lasted.as_secs().max(1)))
         .collect();
     println!(
         "| {networks} | {connections} each | {} | {in_time} | {:.2} s | {:.2} s | {:.2} s | {} |",

@@ -142,9 +142,7 @@ impl App {
     /// key to sign with.
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
         let Opened { db, master, previous, check, mut notices } = Box::pin(open(&setup)).await?;
-        let Setup {
-            config, clock, entropy, command, dialects_access_ttl, mirrored, shapes, ..
-        } = setup;
+        let Setup { config, clock, entropy, command, dialects_access_ttl, shapes, .. } = setup;
         let shared_clock = shared_clock(&db, &clock, (command, &mut notices)).await?;
         let (now, block) = (shared_clock.now(), if command { 1 } else { 100 });
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
@@ -156,8 +154,8 @@ impl App {
         let keys = signing_keys(db.clone(), (&sealing, now), &node).await?;
         let known_api_keys = api_keys(db.clone(), &node).await?;
         let earlier = |label: &str| previous.as_ref().map(|previous| previous.derive(label));
-        let derive = |label: &str| (master.derive(label), earlier(label));
-        let (refresh, csrf) = (derive("refresh"), derive("csrf"));
+        let [refresh, csrf] =
+            ["refresh", "csrf"].map(|label| (master.derive(label), earlier(label)));
         let redis = Box::pin(redis(&config, &master, (command, &mut notices))).await?;
         let verifier = verifier(&config, &keys);
         let app = Self(Arc::new(Parts {
@@ -169,7 +167,7 @@ impl App {
                 .ok_or(Error::Internal("a derived key of less than 32 bytes"))?,
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
             audit: audit(&config)?,
-            mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
+            mirrors: Mirrors::new(if redis.is_some() { setup.mirrored } else { Vec::new() }),
             turns: Turns::default(),
             refusal_pacing: RefusalPacing::default(),
             numbers: Numbers::in_blocks_of(block, counter::USER_NUMBER),

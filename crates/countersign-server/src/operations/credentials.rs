@@ -110,7 +110,6 @@ impl App {
         (account, user): (&str, Option<&User>),
         (presented, password): (Presented, Password),
     ) -> Result<Proof> {
-        let place = self.lane.enter(class_of(user), caller.lane_address())?;
         let attempt = self.reserve_attempt(caller, (account, user)).await?;
         let stored = match user {
             Some(user) => password::of_user(&self.db, &user.id).await?,
@@ -118,7 +117,12 @@ impl App {
         };
         let tried = Tried::of(presented, password.clone(), &stored);
         let (sent, hash) = (tried.password.clone(), tried.hash.clone());
-        let verdict = match place.verify(sent, hash).await {
+        // Not before the attempt is counted: a place is not kept while others could use it.
+        let verdict = match self.lane.enter(class_of(user), caller.lane_address()) {
+            Ok(place) => place.verify(sent, hash).await,
+            Err(overloaded) => Err(overloaded),
+        };
+        let verdict = match verdict {
             Ok(verdict) => verdict,
             Err(overloaded) => {
                 self.attempt_given_up(attempt).await?;

@@ -145,8 +145,14 @@ impl<T> Queue<T> {
 /// Items by the network that they came from, and networks by the larger network around them.
 struct Networks<T> {
     len: usize,
-    /// Each network that has an item waiting, once, in the order of their turns.
+    /// Networks that had nothing waiting before and were not served since, in the order in which
+    /// they came.
+    newcomers: VecDeque<IpNet>,
+    /// All others that have an item waiting, in the order of their turns.
     turns: VecDeque<IpNet>,
+    /// Whether the next item is a newcomer's. They have every other turn, so that whoever asks for
+    /// little does not wait for all who ask for much, and keeps none of those waiting for ever.
+    newcomers_next: bool,
     waiting: HashMap<IpNet, Waiting<T>>,
 }
 
@@ -158,7 +164,13 @@ enum Waiting<T> {
 
 impl<T> Default for Networks<T> {
     fn default() -> Self {
-        Self { len: 0, turns: VecDeque::new(), waiting: HashMap::new() }
+        Self {
+            len: 0,
+            newcomers: VecDeque::new(),
+            turns: VecDeque::new(),
+            newcomers_next: true,
+            waiting: HashMap::new(),
+        }
     }
 }
 
@@ -166,7 +178,7 @@ impl<T> Networks<T> {
     fn push(&mut self, path: &[IpNet], item: (u64, T)) {
         let Some((network, rest)) = path.split_first() else { return };
         let waiting = self.waiting.entry(*network).or_insert_with(|| {
-            self.turns.push_back(*network);
+            self.newcomers.push_back(*network);
             Waiting::of(rest)
         });
         waiting.push(rest, item);
@@ -211,6 +223,7 @@ impl<T> Networks<T> {
         let item = take(waiting, rest)?;
         if waiting.len() == 0 {
             self.waiting.remove(network);
+            self.newcomers.retain(|newcomer| newcomer != network);
             self.turns.retain(|turn| turn != network);
         }
         self.len -= 1;
@@ -219,21 +232,21 @@ impl<T> Networks<T> {
 
     /// Takes the first item that is ready of the network whose turn it is.
     fn pop(&mut self, ready: &impl Fn(&T) -> bool) -> Option<T> {
-        for index in 0..self.turns.len() {
-            let network = self.turns[index];
-            let waiting = self.waiting.get_mut(&network)?;
-            let Some(item) = waiting.pop(ready) else { continue };
-            let is_empty = waiting.len() == 0;
-            self.turns.remove(index);
-            if is_empty {
-                self.waiting.remove(&network);
-            } else {
-                self.turns.push_back(network);
-            }
-            self.len -= 1;
-            return Some(item);
+        let (network, item) = if self.newcomers_next {
+            pop_in_turn(&mut self.newcomers, &mut self.waiting, ready)
+                .or_else(|| pop_in_turn(&mut self.turns, &mut self.waiting, ready))?
+        } else {
+            pop_in_turn(&mut self.turns, &mut self.waiting, ready)
+                .or_else(|| pop_in_turn(&mut self.newcomers, &mut self.waiting, ready))?
+        };
+        self.newcomers_next = !self.newcomers_next;
+        if self.waiting.get(&network).is_some_and(|waiting| waiting.len() > 0) {
+            self.turns.push_back(network);
+        } else {
+            self.waiting.remove(&network);
         }
-        None
+        self.len -= 1;
+        Some(item)
     }
 
     /// The path to the longest queue, when one more item comes from `newcomer` (nothing comes if
@@ -242,7 +255,8 @@ impl<T> Networks<T> {
         let own = newcomer.first();
         let len = |network: &IpNet| self.waiting.get(network).map_or(0, Waiting::len);
         let own_len = own.map_or(0, |own| len(own) + 1);
-        let others = self.turns.iter().filter(|network| Some(*network) != own);
+        let all = self.turns.iter().chain(&self.newcomers);
+        let others = all.filter(|network| Some(*network) != own);
         let longest = others.max_by_key(|network| len(network));
         let (network, rest) = match longest.filter(|network| len(network) > own_len) {
             Some(network) => (network, &[][..]),
@@ -256,6 +270,22 @@ impl<T> Networks<T> {
         }
         Some(path)
     }
+}
+
+/// Takes the first item that is ready of these networks, and its network out of `turns`.
+fn pop_in_turn<T>(
+    turns: &mut VecDeque<IpNet>,
+    waiting: &mut HashMap<IpNet, Waiting<T>>,
+    ready: &impl Fn(&T) -> bool,
+) -> Option<(IpNet, T)> {
+    for index in 0..turns.len() {
+        let network = turns[index];
+        if let Some(item) = waiting.get_mut(&network)?.pop(ready) {
+            turns.remove(index);
+            return Some((network, item));
+        }
+    }
+    None
 }
 
 impl<T> Waiting<T> {

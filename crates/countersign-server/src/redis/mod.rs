@@ -19,7 +19,6 @@ use tokio::time::timeout;
 
 use self::link::Link;
 use crate::config::RedisServers;
-use crate::traces::Part;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -125,12 +124,10 @@ impl Redis {
             State::Up(link, number) => (link.clone(), *number),
             State::Idle | State::Away => return Err(NoHelp::Away),
         };
-        let part = Part::redis(command);
         let answer = match timeout(PATIENCE, link.ask(command)).await {
             Ok(answer) => answer.map_err(NoHelp::from),
             Err(_) => Err(NoHelp::TooLate),
         };
-        let answer = part.unless_failed(answer);
         if let Err(error @ (NoHelp::TooLate | NoHelp::Failed(_))) = &answer {
             tracing::warn!(%error, "Redis is away; the database does its work meanwhile");
             self.0.lose(number);

@@ -28,6 +28,11 @@ fn assert_status(answer: &str, status: &str) {
 #[tokio::test]
 async fn haproxy_with_its_default_health_check_marks_the_server_up() {
     let server = Place::new().serve().await;
+    let ready = async || {
+        let answer = server.request(reqwest::Method::GET, "/readyz").send().await;
+        (answer.expect("it answers").status() == 200).then_some(())
+    };
+    crate::program::until(ready).await;
     for path in ["/healthz", "/readyz"] {
         // `option httpchk GET PATH` of HAProxy 2.6 sends these bytes.
         let answer = exchange(&server.address, &format!("GET {path} HTTP/1.0\r\n\r\n")).await;

@@ -625,7 +625,7 @@ on_each_database! {
         for (line, extra, status) in [
             ("POST /v1/login", &*large, 413),
             (&*target, "X-A: b", 414),
-            ("POST /v1/login", "X-A: b", 415),
+            ("POST /v1/login", "X-A: b", 400),
             ("GET /v1/me", "Expect: a-miracle", 417),
             ("GET /v1/me", &*long, 431),
             ("GET /v1/me", &*many, 431),

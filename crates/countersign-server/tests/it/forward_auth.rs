@@ -400,8 +400,9 @@ async fn application(stop: CancellationToken) -> String {
     let router = Router::new().fallback(tell);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("it has an address").to_string();
+    let limits = Limits { max_headers: 200, max_cookies: 1_000, ..Limits::default() };
     tokio::spawn(async move {
-        let served = server::serve(listener, router, Limits::default(), stop.cancelled_owned());
+        let served = server::serve(listener, router, limits, stop.cancelled_owned());
         served.await.expect("it serves");
     });
     address
