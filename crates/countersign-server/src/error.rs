@@ -81,7 +81,7 @@ pub enum Error {
     },
     /// The database failed.
     #[error("the database: {0}")]
-    Db(#[from] DbError),
+    Db(#[source] DbError),
     /// A token could not be signed.
     #[error("signing: {0}")]
     Signing(#[from] countersign::SignError),
@@ -156,6 +156,18 @@ impl AsDbError for Error {
         match self {
             Self::Db(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Busy(why) => {
+                tracing::warn!(why, "the database has too much to do");
+                Self::Overloaded { retry_after: Duration::from_secs(1) }
+            }
+            error => Self::Db(error),
         }
     }
 }

@@ -25,6 +25,9 @@ pub enum DbError {
     /// The database cannot be read, or what is read makes no sense.
     #[error("the database is damaged: {0}")]
     Damaged(String),
+    /// All connections are in use, and none of them came free in time. Nothing was done.
+    #[error("the database has too much to do: {0}")]
+    Busy(&'static str),
     /// A closure given to `write` waited for something that is not its transaction.
     #[error("the write `{name}` waits for something other than its transaction")]
     Pending {
@@ -80,7 +83,7 @@ impl DbError {
 
     /// Whether the database could not be had, so that the caller answers 503.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Conflict(_) | Self::Pooler)
+        matches!(self, Self::Unavailable(_) | Self::Busy(_) | Self::Conflict(_) | Self::Pooler)
             || self.is_unusable()
     }
 

@@ -63,12 +63,14 @@ impl Kind {
 pub struct DbOptions {
     /// `sqlite:PATH`, `postgres://…` or `mysql://…`, with what TLS it needs.
     pub url: String,
-    /// How many connections to a server at most.
+    /// How many connections to a server at most, beside the one of [`Db::watch`].
     pub max_connections: u32,
     /// How long a connection, a lock or a read by key is waited for.
     pub busy_timeout: Duration,
     /// How long a server may take over a list or a whole write; then its connection is closed.
     pub answer_timeout: Duration,
+    /// How long a read by [`Db::watch`] may take; then it is tried on another connection, once.
+    pub watch_timeout: Duration,
     /// Whether statements are prepared once for each connection, under a name; PostgreSQL only.
     /// Otherwise nothing outlives a transaction, neither a statement nor a setting.
     pub prepared_statements: bool,
@@ -84,6 +86,7 @@ impl DbOptions {
             max_connections: 10,
             busy_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(10),
+            watch_timeout: Duration::from_secs(1),
             prepared_statements: true,
             read_only: false,
         }
@@ -97,6 +100,7 @@ impl fmt::Debug for DbOptions {
             .field("max_connections", &self.max_connections)
             .field("busy_timeout", &self.busy_timeout)
             .field("answer_timeout", &self.answer_timeout)
+            .field("watch_timeout", &self.watch_timeout)
             .field("prepared_statements", &self.prepared_statements)
             .field("read_only", &self.read_only)
             .finish_non_exhaustive()
@@ -194,6 +198,19 @@ impl Db {
             self.inner.condition.failed(&error);
         }
         self.inner.condition.problem()
+    }
+
+    /// All rows, on a connection that is kept for this: it waits for no request, and not long for
+    /// the database.
+    ///
+    /// # Errors
+    /// Whatever the database says, or [`DbError::Column`].
+    pub async fn watch<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Vec<T>, DbError> {
+        let rows = match &self.inner.store {
+            Store::Sqlite(sqlite) => sqlite.readers.watch(sql, params).await,
+            Store::Server(server) => server.watch(sql, params).await,
+        };
+        tx::read_all(self.noting(rows)?)
     }
 
     /// Asks the database whether it understands the statement.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPoolOptions};
@@ -23,16 +24,23 @@ const TRUSTED_IDLE: Duration = Duration::from_secs(1);
 /// The parameters of a URL that name files, of both servers.
 const TLS_FILES: [&str; 8] =
     ["sslrootcert", "ssl-root-cert", "sslca", "ssl-ca", "sslcert", "ssl-cert", "sslkey", "ssl-key"];
+/// MySQL closes a connection that had no work for so long.
+const IDLE: Duration = Duration::from_mins(1);
 /// How many connections are tried before they are all taken for dead.
 const DEAD_CONNECTIONS: usize = 3;
 
 /// One server's connections, and how long to wait for it.
 pub(super) struct Server {
     pool: Pool,
+    /// A single connection, which no request uses.
+    watcher: Pool,
+    /// Whether the watcher's connection was answered last.
+    answers: AtomicBool,
     /// The host and the port, for errors and the log.
     address: String,
     wait: Duration,
     answer: Duration,
+    watch: Duration,
     session: Session,
 }
 
@@ -102,7 +110,7 @@ impl Server {
             let begin = format!("BEGIN {isolation}; {}", timeouts("SET LOCAL"));
             (Session::Pooled { begin }, None)
         };
-        let pool = pool_options::<Postgres>(PgPoolOptions::new(), options)
+        let pools = pool_options::<Postgres>(PgPoolOptions::new(), options)
             .after_connect(move |connection, _| {
                 let settings = settings.clone().map(AssertSqlSafe);
                 Box::pin(async move {
@@ -120,8 +128,9 @@ impl Server {
                     Ok(true)
                 })
             });
-        let pool = Pool::Postgres(pool.connect_with(connect).await?);
-        Ok(Self::new((pool, session), address, options))
+        let watcher = pools.clone().max_connections(1).connect_lazy_with(connect.clone());
+        let pool = Pool::Postgres(pools.connect_with(connect).await?);
+        Ok(Self::new((pool, Pool::Postgres(watcher)), session, address, options))
     }
 
     pub(super) async fn mysql(options: &DbOptions) -> Result<Self, DbError> {
@@ -133,15 +142,20 @@ impl Server {
             None => format!("{}:{}", connect.get_host(), connect.get_port()),
         };
         reach(&address, options, MySqlConnection::connect_with(&connect)).await?;
-        // Without STRICT_ALL_TABLES a text that is too long is cut and kept.
+        // Without STRICT_ALL_TABLES a text that is too long is cut and kept. A node that died in a
+        // transaction, or whose COMMIT is held up on its way, does not keep its locks; MySQL knows
+        // only the time of connections without work, in a transaction or not.
         let settings = format!(
             "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED{}; \
              SET SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), \
-             SESSION innodb_lock_wait_timeout = {}",
+             SESSION innodb_lock_wait_timeout = {}, SESSION wait_timeout = {} \
+             /*M!100300 , SESSION idle_transaction_timeout = {} */",
             access(options),
             options.busy_timeout.as_secs().max(1),
+            options.answer_timeout.max(IDLE).as_secs(),
+            options.answer_timeout.as_secs().max(1),
         );
-        let pool = pool_options::<MySql>(MySqlPoolOptions::new(), options)
+        let pools = pool_options::<MySql>(MySqlPoolOptions::new(), options)
             .after_connect(move |connection, _| {
                 let settings = AssertSqlSafe(settings.clone());
                 Box::pin(async move { connection.execute(settings).await.map(drop) })
@@ -154,13 +168,28 @@ impl Server {
                     Ok(true)
                 })
             });
-        let pool = Pool::MySql(pool.connect_with(connect).await?);
-        Ok(Self::new((pool, Session::Kept), address, options))
+        let watcher = pools.clone().max_connections(1).connect_lazy_with(connect.clone());
+        let pool = Pool::MySql(pools.connect_with(connect).await?);
+        Ok(Self::new((pool, Pool::MySql(watcher)), Session::Kept, address, options))
     }
 
-    fn new((pool, session): (Pool, Session), address: String, options: &DbOptions) -> Self {
-        let (wait, answer) = (options.busy_timeout, options.answer_timeout);
-        Self { pool, address, wait, answer, session }
+    fn new(
+        (pool, watcher): (Pool, Pool),
+        session: Session,
+        address: String,
+        options: &DbOptions,
+    ) -> Self {
+        let DbOptions { busy_timeout, answer_timeout, watch_timeout, .. } = *options;
+        Self {
+            pool,
+            watcher,
+            answers: AtomicBool::new(true),
+            address,
+            wait: busy_timeout,
+            answer: answer_timeout,
+            watch: watch_timeout,
+            session,
+        }
     }
 
     /// The host and the port.
@@ -177,11 +206,27 @@ impl Server {
 
     /// A connection, for as long as the caller keeps it.
     pub(super) async fn lease(&self) -> Result<Lease, DbError> {
-        let connection = match &self.pool {
+        match self.lease_from(&self.pool).await {
+            Err(sqlx::Error::PoolTimedOut) => Err(self.no_connection()),
+            lease => Ok(lease?),
+        }
+    }
+
+    async fn lease_from(&self, pool: &Pool) -> Result<Lease, sqlx::Error> {
+        let connection = match pool {
             Pool::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
             Pool::MySql(pool) => Connection::MySql(pool.acquire().await?),
         };
         Ok(Lease { connection: Some(connection), is_kept: self.session.is_kept() })
+    }
+
+    /// Why no connection was to be had in time: all are in use, unless the server does not answer.
+    fn no_connection(&self) -> DbError {
+        if self.answers.load(Ordering::Relaxed) {
+            DbError::Busy("no connection came free in time")
+        } else {
+            too_late()
+        }
     }
 
     /// A connection in a transaction. Nothing has been done on it yet, so that a dead one, as all
@@ -191,10 +236,12 @@ impl Server {
             Session::Kept => "BEGIN",
             Session::Pooled { begin } => begin,
         };
+        let mut waits_for_pool = true;
         let begin = async {
             let mut last = None;
             for _ in 0..DEAD_CONNECTIONS {
                 let mut lease = self.lease().await?;
+                waits_for_pool = false;
                 match lease.raw(begin_text).await {
                     Ok(()) => return Ok(lease),
                     Err(error) => last = Some(error),
@@ -202,7 +249,11 @@ impl Server {
             }
             Err(last.map_or_else(too_late, DbError::from))
         };
-        timeout(self.wait, begin).await.unwrap_or_else(|_| Err(too_late()))
+        match timeout(self.wait, begin).await {
+            Ok(lease) => lease,
+            Err(_) if waits_for_pool => Err(self.no_connection()),
+            Err(_) => Err(too_late()),
+        }
     }
 
     /// The first row, soon or not at all.
@@ -221,10 +272,12 @@ impl Server {
         sql: Sql,
         params: &[Value],
     ) -> Result<Vec<Row>, DbError> {
+        let mut waits_for_pool = true;
         let list = async {
             let mut tries = 1;
             loop {
                 let mut lease = self.lease().await?;
+                waits_for_pool = false;
                 let rows = self.read(&mut lease, sql, params).await;
                 match lease.release(rows) {
                     Err(DbError::Unavailable(_)) if tries < DEAD_CONNECTIONS => tries += 1,
@@ -232,7 +285,34 @@ impl Server {
                 }
             }
         };
-        timeout(patience, list).await.unwrap_or_else(|_| Err(too_late()))
+        match timeout(patience, list).await {
+            Ok(rows) => rows,
+            Err(_) if waits_for_pool => Err(self.no_connection()),
+            Err(_) => Err(too_late()),
+        }
+    }
+
+    /// Reads rows on the watcher's connection. One that does not answer soon is closed, and another
+    /// is tried, once.
+    pub(super) async fn watch(&self, sql: Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
+        let rows = self.try_watch(sql, params).await;
+        self.answers.store(!matches!(rows, Err(DbError::Unavailable(_))), Ordering::Relaxed);
+        rows
+    }
+
+    async fn try_watch(&self, sql: Sql, params: &[Value]) -> Result<Vec<Row>, DbError> {
+        let mut failed = too_late();
+        for _ in 0..2 {
+            let mut lease = self.lease_from(&self.watcher).await?;
+            match timeout(self.watch, self.read(&mut lease, sql, params)).await {
+                Ok(rows) => match lease.release(rows) {
+                    Err(error @ DbError::Unavailable(_)) => failed = error,
+                    rows => return rows,
+                },
+                Err(_) => failed = too_late(),
+            }
+        }
+        Err(failed)
     }
 
     /// Reads rows outside of a write. An unnamed statement is prepared and run in two steps: without
@@ -296,9 +376,15 @@ impl Server {
     }
 
     pub(super) async fn close(&self) {
-        match &self.pool {
-            Pool::Postgres(pool) => pool.close().await,
-            Pool::MySql(pool) => pool.close().await,
+        tokio::join!(self.pool.close(), self.watcher.close());
+    }
+}
+
+impl Pool {
+    async fn close(&self) {
+        match self {
+            Self::Postgres(pool) => pool.close().await,
+            Self::MySql(pool) => pool.close().await,
         }
     }
 }

@@ -42,7 +42,7 @@ impl Sqlite {
         writer.execute_batch("SELECT 1 FROM sqlite_schema LIMIT 1")?;
         let files = files::OpenFiles::of(&path)?;
         let writer = Writer::start(writer, files, options.busy_timeout * 2)?;
-        let readers = Arc::new(Readers::open(&path, options.busy_timeout)?);
+        let readers = Arc::new(Readers::open(&path, options)?);
         Ok(Self { path, readers, writer })
     }
 
