@@ -14,6 +14,7 @@ use crate::app::{App, ticks};
 use crate::clock::Time;
 use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::node::NODES_KEPT;
 use crate::tables::lease::{self, HOUSEKEEPING, Wanted};
 use crate::tables::purge::{self, Over};
 use crate::tables::session::{self, Session};
@@ -25,8 +26,6 @@ const INTERVAL: Duration = Duration::from_mins(10);
 const UNKNOWN: Duration = Duration::from_secs(1);
 /// How long the others leave it to the one that did it last.
 const LEASE: Duration = Duration::from_mins(15);
-/// How long a process that nobody hears of is remembered.
-const NODES: Duration = Duration::from_hours(24);
 /// How long copies wait for Redis: no token of a dialect lives longer.
 const COPIES: Duration = Duration::from_hours(24 * 30);
 /// How long invitations are kept after they would have expired.
@@ -110,7 +109,7 @@ impl App {
         self.purge_rows(&purge::ENDED_STATUSES, revoked).await?;
         self.purge_rows(&purge::CHANGES, revoked).await?;
         self.purge_rows(&purge::OUTBOX, now.minus(COPIES)).await?;
-        self.purge_rows(&purge::NODES, now.minus(NODES)).await?;
+        self.purge_rows(&purge::NODES, now.minus(NODES_KEPT)).await?;
         self.purge_rows(&purge::INVITATIONS, now.minus(INVITATIONS)).await?;
         self.purge_rows(&purge::RATE_LIMITS, now.minus(RATE_LIMITS)).await?;
         let (caller, forgotten) = (Caller::nobody(now), now.minus(session::KEPT));
