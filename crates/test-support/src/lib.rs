@@ -9,6 +9,7 @@ pub mod client;
 mod contract;
 pub mod database;
 pub mod free;
+pub mod holding;
 pub mod memory;
 pub mod nginx;
 pub mod packages;

@@ -154,6 +154,18 @@ impl TestApp {
         Self::build(self.data_dir.clone(), self.app.config.clone(), clock).await
     }
 
+    /// As [`TestApp::beside`], by way of another URL.
+    pub async fn beside_by(&self, url: &str) -> Self {
+        let mut config = self.app.config.clone();
+        config.database.url = Some(url.to_owned().into());
+        Self::build(self.data_dir.clone(), config, self.app.clock.clone()).await
+    }
+
+    /// The URL of the database.
+    pub fn database_url(&self) -> &str {
+        &self.database.as_ref().expect("a server has its database").url
+    }
+
     async fn build(data_dir: Arc<TempDir>, config: Config, clock: Clock) -> Self {
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),

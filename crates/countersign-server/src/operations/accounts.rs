@@ -31,9 +31,22 @@ impl App {
         Ok(Profile { user, identifiers })
     }
 
-    /// The user with this id.
+    /// The user with this id. This node refuses the tokens of one who was deleted or disabled,
+    /// wherever that was.
     pub async fn user(&self, user_id: &str) -> Result<User> {
-        user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))
+        let user = user::find(&self.db, user_id).await?;
+        self.active(user.clone()).await?;
+        user.ok_or(Error::NotFound("user"))
+    }
+
+    /// A user who was just read, if there is one who may use the account. Else this node refuses the
+    /// tokens, wherever the user was deleted or disabled.
+    pub async fn active(&self, user: Option<User>) -> Result<Option<User>> {
+        let active = user.filter(User::is_active);
+        if active.is_none() {
+            self.node.catch_up().await?;
+        }
+        Ok(active)
     }
 
     /// What a user without a better name is called: their oldest identifier, as it is stored.

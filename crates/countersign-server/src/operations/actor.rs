@@ -54,11 +54,13 @@ impl App {
     ///
     /// `users` are the ids of the users whose rows the change locks. They are locked here together
     /// with the actor's row, in the order of their ids, so that two admins who change each other do
-    /// not deadlock.
+    /// not deadlock. A change of a single user waits for the user's other changes first, as
+    /// [`App::write_for`] does.
     ///
     /// # Errors
     /// [`Refusal::Ended`] if the admin's session or account has ended, [`Error::NotAdmin`] if the admin
-    /// has lost the role, [`Error::ApiKeyRevoked`] if the API key was revoked or has expired.
+    /// has lost the role, [`Error::ApiKeyRevoked`] if the API key was revoked or has expired. This node
+    /// has then learnt it too. [`Error::Overloaded`] where a user's other changes take long.
     pub(super) async fn write_as<T, J>(
         &self,
         name: &'static str,
@@ -74,8 +76,12 @@ impl App {
         J: Send + Sync + 'static,
     {
         let users: BTreeSet<String> = users.iter().map(|&id| id.to_owned()).collect();
+        let passed = match users.first() {
+            Some(user) if users.len() == 1 => self.pass_user_gate(user).await?,
+            _ => None,
+        };
         let held = (caller.clone(), users, Arc::new(job), change);
-        self.write(name, held, |tx, app, held| {
+        self.write_holding(passed, name, held, |tx, app, held| {
             async move {
                 let (caller, users, job, change) = &*held;
                 hold(tx, caller, users).await?;
@@ -126,6 +132,14 @@ async fn hold_user(tx: &mut Tx<'_>, users: &BTreeSet<String>, actor: &str) -> Re
 }
 
 async fn check_admin(tx: &mut Tx<'_>, admin: Option<User>, session_id: Option<&str>) -> Result<()> {
+    let checked = judge_admin(tx, admin, session_id).await;
+    if checked.is_err() {
+        tx.note_end();
+    }
+    checked
+}
+
+async fn judge_admin(tx: &mut Tx<'_>, admin: Option<User>, session_id: Option<&str>) -> Result<()> {
     let admin = admin.ok_or(Refusal::Ended(EndReason::Deleted))?;
     if !admin.is_active() {
         return Err(Refusal::Ended(EndReason::Disabled).into());
@@ -143,5 +157,9 @@ async fn check_admin(tx: &mut Tx<'_>, admin: Option<User>, session_id: Option<&s
 
 async fn check_api_key(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<()> {
     let key = api_key::find_shared(tx, id).await?;
-    if key.is_some_and(|key| key.is_live(now)) { Ok(()) } else { Err(Error::ApiKeyRevoked) }
+    if key.is_some_and(|key| key.is_live(now)) {
+        return Ok(());
+    }
+    tx.note_end();
+    Err(Error::ApiKeyRevoked)
 }

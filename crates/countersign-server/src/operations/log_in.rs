@@ -96,9 +96,10 @@ impl App {
         Proven { user, device, renewal }: Proven,
     ) -> Result<(User, Session)> {
         let status_index = self.index_to_begin(terms).await?;
+        let user_id = user.id.clone();
         let job = (caller.clone(), (terms.clone(), device, status_index), user, renewal);
         let begun = self
-            .write("log_in", job, |tx, app, job| {
+            .write_for(&user_id, "log_in", job, |tx, app, job| {
                 async move {
                     let (caller, (terms, device, status_index), user, renewal) = &*job;
                     if !user::log_in(tx, user, caller.now).await? {

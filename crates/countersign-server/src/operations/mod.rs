@@ -35,6 +35,7 @@ pub mod status_lists;
 pub mod throttle;
 pub mod tokens;
 pub mod turns;
+pub mod user_gate;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;

@@ -41,7 +41,7 @@ impl App {
         current: String,
         new: Password,
     ) -> Result<()> {
-        let user = user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))?;
+        let user = self.user(user_id).await?;
         let current =
             Password::parse(current).map_err(|_| Error::invalid_credentials(Some(&user)))?;
         refuse_unchanged(&current, &new)?;
@@ -107,7 +107,10 @@ impl App {
         let hashes = self.hash_in_forms_of(caller, &user, new).await?;
         let user_id = user.id.clone();
         let job = Job { caller: caller.clone(), user, hashes, keep, proof };
-        self.write("change_password", job, |tx, app, job| change(tx, app, job).boxed()).await?;
+        self.write_for(&user_id, "change_password", job, |tx, app, job| {
+            change(tx, app, job).boxed()
+        })
+        .await?;
         self.copied(&user_id).await;
         Ok(())
     }

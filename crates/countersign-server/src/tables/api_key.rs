@@ -140,7 +140,7 @@ pub async fn insert(tx: &mut Tx<'_>, row: &ApiKeyRow) -> Result<(), DbError> {
 
 /// Revokes one; false where there is none to revoke.
 pub async fn revoke(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<bool, DbError> {
-    Ok(tx.execute(REVOKE, &params![now, id]).await? == 1)
+    tx.execute_one(REVOKE, &params![now, id]).await
 }
 
 #[cfg(test)]

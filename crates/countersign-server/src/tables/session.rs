@@ -134,7 +134,11 @@ pub async fn find(db: &Db, id: &str) -> Result<Option<Session>, DbError> {
 
 /// As [`find`], inside a change.
 pub async fn find_in(tx: &mut Tx<'_>, id: &str) -> Result<Option<Session>, DbError> {
-    tx.find(FIND, &params![id]).await
+    let session: Option<Session> = tx.find(FIND, &params![id]).await?;
+    if session.as_ref().is_some_and(|session| session.ended.is_some()) {
+        tx.note_end();
+    }
+    Ok(session)
 }
 
 /// The user's live sessions, the oldest first.
@@ -148,6 +152,7 @@ pub async fn live_of_user_in(
     user_id: &str,
     now: Time,
 ) -> Result<Vec<Session>, DbError> {
+    tx.note_end();
     tx.list(LIVE_OF_USER, &params![user_id, now, now]).await
 }
 
@@ -250,7 +255,7 @@ pub async fn rotate(tx: &mut Tx<'_>, session: &Session, from: u64) -> Result<boo
         &session.id,
         from
     ];
-    Ok(tx.execute(ROTATE, &values).await? == 1)
+    tx.execute_one(ROTATE, &values).await
 }
 
 /// Notes that an access token of this generation was used.
@@ -265,7 +270,7 @@ pub async fn shorten(tx: &mut Tx<'_>, id: &str, at: Time) -> Result<(), DbError>
 
 /// Ends one as of `at`; false where it had ended.
 pub async fn end(tx: &mut Tx<'_>, id: &str, reason: EndReason, at: Time) -> Result<bool, DbError> {
-    Ok(tx.execute(END, &params![at, reason.as_str(), id]).await? == 1)
+    tx.execute_one(END, &params![at, reason.as_str(), id]).await
 }
 
 /// Gives a session that lives an entry of the status lists, unless it has one.

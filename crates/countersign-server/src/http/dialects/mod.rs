@@ -206,7 +206,8 @@ impl Dialect {
         }
         let session_id = bearer.session_id().unwrap_or_default();
         let user = user::find_by_session(&self.app().db, session_id).await?;
-        Ok(user.filter(User::is_active).ok_or(Refusal::Ended(EndReason::Deleted))?)
+        let user = self.app().active(user).await?;
+        Ok(user.ok_or(Refusal::Ended(EndReason::Deleted))?)
     }
 
     /// How long the dialect's sessions live.
