@@ -83,7 +83,8 @@ impl Node {
 
     async fn look(&self, looked: &mut Looked) -> Result<(), DbError> {
         let number = self.0.looks.fetch_add(1, Ordering::SeqCst) + 1;
-        let result = self.look_from(&mut looked.position).await;
+        // On the heap: every write may look, and the compiler does not follow futures nested deeper.
+        let result = Box::pin(self.look_from(&mut looked.position)).await;
         (looked.number, looked.result) = (number, result.clone().err());
         result
     }

@@ -155,6 +155,8 @@ on_each_database! {
         let refused = patch(&here, &admin, &victim.user_id, json!({ "name": "After" })).await;
         assert_eq!(refused.code(), (401, "invalid_token".into()), "{refused:?}");
         assert_eq!(refused.reason(), "logout");
+        let checked = here.get("/forward-auth", &admin.access).await;
+        assert_eq!(checked.status, 401, "this node has learnt it: {checked:?}");
         let victim = server.app.user(&victim.user_id).await.expect("the user is there");
         assert_eq!(victim.name.as_deref(), Some("Before"));
     }
