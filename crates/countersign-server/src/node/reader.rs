@@ -18,7 +18,7 @@ pub const INTERVAL: Duration = Duration::from_millis(200);
 /// After so long without a look, nodes may have been purged with their changes unread: everything
 /// is loaded anew.
 const TOO_LONG: Duration = Duration::from_mins(5);
-/// How long the rows of nodes are kept that have ended or died. Far longer than [`TOO_LONG`], since
+/// How long the rows of nodes are kept that have ended or died. Far longer than `TOO_LONG`, since
 /// clocks differ.
 pub const NODES_KEPT: Duration = Duration::from_mins(15);
 /// A process that said nothing for so long has nothing under way: whoever writes a change later than
