@@ -186,7 +186,8 @@ async fn redis_of_the_compose_file_wants_the_password_that_the_nodes_have() {
         (ran.stdout + &ran.stderr).lines().find(|line| line.contains("refuses")).map(str::to_owned)
     });
     assert!(doctor.await.contains("redis"));
-    let server = place.set(name, &url).serve().await;
+    let place = place.set(name, &url);
+    let server = place.serve().await;
     let ready = async || {
         let answer = server.request(Method::GET, "/readyz").send().await.expect("it answers");
         answer.json::<Value>().await.expect("JSON")

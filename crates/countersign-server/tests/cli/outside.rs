@@ -27,7 +27,8 @@ fn assert_status(answer: &str, status: &str) {
 
 #[tokio::test]
 async fn haproxy_with_its_default_health_check_marks_the_server_up() {
-    let server = Place::new().serve().await;
+    let place = Place::new();
+    let server = place.serve().await;
     let ready = async || {
         let answer = server.request(reqwest::Method::GET, "/readyz").send().await;
         (answer.expect("it answers").status() == 200).then_some(())
@@ -73,7 +74,8 @@ async fn only_hosts_that_are_configured_or_cannot_be_rebound_are_answered_for() 
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn the_program_makes_no_core_dump() {
-    let server = Place::new().serve().await;
+    let place = Place::new();
+    let server = place.serve().await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", server.child.id()));
     let limits = limits.expect("it runs");
     let core = limits.lines().find_map(|line| line.strip_prefix("Max core file size"));

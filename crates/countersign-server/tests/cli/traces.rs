@@ -319,7 +319,8 @@ async fn a_collector_that_is_away_or_refuses_is_told_of_once() {
 
 #[tokio::test]
 async fn without_a_collector_nothing_is_traced() {
-    let server = Place::new().serve().await;
+    let place = Place::new();
+    let server = place.serve().await;
     ask(&server, "/healthz", &[format!("00-{TRACE}-{PARENT}-01")]).await;
     let logs = server.stderr.clone();
     until(async || logs.get().contains("/healthz").then_some(())).await;
