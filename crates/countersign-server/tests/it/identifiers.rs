@@ -2,7 +2,6 @@
 //! of the acceptance list.
 
 use std::collections::HashSet;
-use std::fs;
 
 use countersign_server::db::Kind;
 use countersign_server::operations::Caller;
@@ -11,13 +10,12 @@ use countersign_server::{params, sql};
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::published_lists::{element, plain, read};
 use crate::server::{Answer, PASSWORD, START, Session, TestApp};
 
 sql! {
     FORGET_PASSWORD = "DELETE FROM passwords WHERE user_id = ?";
 }
-
-const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors/");
 
 async fn register(server: &TestApp, field: &str, value: &str) -> Answer {
     server.post("/v1/register", json!({ field: value, "password": PASSWORD })).await
@@ -326,48 +324,10 @@ async fn e12_a_person_may_register_with_a_naughty_name() {
     }
 }
 
-fn read(file: &str) -> Option<String> {
-    let text = fs::read_to_string(format!("{VECTORS}{file}")).ok();
-    if text.is_none() {
-        eprintln!("skipped: {VECTORS}{file} is not there");
-    }
-    text
-}
-
 /// The addresses of the category `ISEMAIL_ERR`.
 fn errors(xml: &str) -> Vec<String> {
-    let element = |test: &str, name: &str| {
-        let after = test.split_once(&format!("<{name}>"))?.1;
-        after.split_once(&format!("</{name}>")).map(|(text, _)| text.to_owned())
-    };
     let tests = xml.split("<test id=").skip(1);
     let errors = tests
         .filter(|test| element(test, "category").is_some_and(|category| category == "ISEMAIL_ERR"));
-    errors.map(|test| plain(&element(test, "address").unwrap_or_default())).collect()
-}
-
-/// The list writes control characters as their pictures, U+2400 and following.
-fn plain(text: &str) -> String {
-    let picture = |c: char| match u32::from(c) {
-        code @ 0x2400..=0x2420 => char::from_u32(code - 0x2400).unwrap_or(c),
-        _ => c,
-    };
-    unescape(text).chars().map(picture).collect()
-}
-
-fn unescape(text: &str) -> String {
-    let Some((before, rest)) = text.split_once('&') else { return text.to_owned() };
-    let (entity, after) = rest.split_once(';').expect("an entity ends with a semicolon");
-    let c = match entity {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        _ => entity
-            .strip_prefix("#x")
-            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
-            .and_then(char::from_u32)
-            .expect("a character reference"),
-    };
-    format!("{before}{c}{}", unescape(after))
+    errors.map(|test| plain(element(test, "address").unwrap_or_default())).collect()
 }

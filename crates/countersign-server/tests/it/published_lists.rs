@@ -6,7 +6,7 @@ use countersign_server::identifier::{DisplayName, Identifier, Kind};
 
 const VECTORS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors/");
 
-fn read(file: &str) -> Option<String> {
+pub(crate) fn read(file: &str) -> Option<String> {
     let text = fs::read_to_string(format!("{VECTORS}{file}")).ok();
     if text.is_none() {
         eprintln!("skipped: {VECTORS}{file} is not there");
@@ -15,13 +15,13 @@ fn read(file: &str) -> Option<String> {
 }
 
 /// The text of the first element `name`.
-fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
+pub(crate) fn element<'a>(xml: &'a str, name: &str) -> Option<&'a str> {
     let after = xml.split_once(&format!("<{name}>"))?.1;
     after.split_once(&format!("</{name}>")).map(|(text, _)| text)
 }
 
 /// The list writes control characters as their pictures, U+2400 and following.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let picture = |c: char| match u32::from(c) {
         code @ 0x2400..=0x2420 => char::from_u32(code - 0x2400).unwrap_or(c),
         _ => c,
