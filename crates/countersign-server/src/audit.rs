@@ -13,6 +13,15 @@ use serde_json::Value;
 
 use crate::tables::event::Event;
 
+/// What a line of an audit file tells of.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Line {
+    /// A seal.
+    Seal(SealLine),
+    /// An event, in the line of this number.
+    Event(u64, Box<Event>),
+}
+
 /// A line that tells of a seal.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct SealLine {
@@ -25,18 +34,27 @@ pub struct SealLine {
     pub hash: String,
 }
 
-/// The lines of an audit file that tell of seals. A line that cannot be read tells of none: the file
-/// may end in the midst of one.
-pub fn seals(path: &Path) -> io::Result<impl Iterator<Item = io::Result<SealLine>> + use<>> {
+/// The lines of an audit file that tell of seals and events. A line that cannot be read tells of
+/// neither: the file may end in the midst of one.
+pub fn lines(path: &Path) -> io::Result<impl Iterator<Item = io::Result<Line>> + use<>> {
     let lines = BufReader::new(File::open(path)?).split(b'\n').zip(1..);
     Ok(lines.filter_map(|(text, line)| match text {
-        Ok(text) => Some(Ok(SealLine { line, ..serde_json::from_slice(&text).ok()? })),
+        Ok(text) => line_of(&text, line).map(Ok),
         Err(error) => Some(Err(error)),
     }))
 }
 
-/// How many events may wait for the disk; more are in the database alone.
-const WAITING: usize = 10_000;
+fn line_of(text: &[u8], line: u64) -> Option<Line> {
+    if let Ok(seal) = serde_json::from_slice::<SealLine>(text) {
+        return Some(Line::Seal(SealLine { line, ..seal }));
+    }
+    serde_json::from_slice(text).ok().map(|event| Line::Event(line, event))
+}
+
+/// How many events may wait for the disk, each of at most 3 KiB; more are in the database alone.
+const WAITING: usize = 4_096;
+/// How many lines are written in one piece.
+const GROUP: usize = 256;
 
 /// Where events are copied to, if anywhere. Cheap to clone.
 #[derive(Clone, Default)]
@@ -46,16 +64,18 @@ enum Message {
     Event(Box<Event>),
     Line(Value),
     Flush(SyncSender<()>),
+    Reopen,
 }
 
 impl Audit {
     /// Appends to the file, which only its owner may read.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(path)?;
+        let file = append(path)?;
         let (sender, receiver) = sync_channel(WAITING);
-        thread::Builder::new()
-            .name("audit".to_owned())
-            .spawn(move || write_all(&receiver, file))?;
+        thread::Builder::new().name("audit".to_owned()).spawn({
+            let path = path.to_owned();
+            move || write_all(&receiver, file, || append(&path))
+        })?;
         Ok(Self(Some(sender)))
     }
 
@@ -77,6 +97,15 @@ impl Audit {
         self.0.as_ref().map_or(Ok(()), |sender| sender.try_send(message))
     }
 
+    /// Opens the file at its path anew before the next line: the one that is open may have been
+    /// rotated away.
+    pub fn reopen(&self) {
+        if let Some(sender) = &self.0 {
+            // A writer that is gone writes to no file.
+            let _gone = sender.send(Message::Reopen);
+        }
+    }
+
     /// Waits until all that was copied so far has reached the file.
     pub fn flush(&self) {
         let (done, waiting) = sync_channel(1);
@@ -89,16 +118,32 @@ impl Audit {
     }
 }
 
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().create(true).append(true).mode(0o600).open(path)
+}
+
 /// Appends whole lines in one piece, since other processes append to the same file.
-fn write_all(receiver: &Receiver<Message>, mut file: impl Write) {
+fn write_all<F: Write>(
+    receiver: &Receiver<Message>,
+    mut file: F,
+    reopen: impl Fn() -> io::Result<F>,
+) {
     let mut lines = Vec::new();
     while let Ok(first) = receiver.recv() {
         let mut waiting = Vec::new();
-        for message in std::iter::once(first).chain(receiver.try_iter()) {
+        let mut must_reopen = false;
+        for message in std::iter::once(first).chain(receiver.try_iter()).take(GROUP) {
             match message {
                 Message::Event(event) => add_line(&mut lines, &event),
                 Message::Line(line) => add_line(&mut lines, &line),
                 Message::Flush(done) => waiting.push(done),
+                Message::Reopen => must_reopen = true,
+            }
+        }
+        if must_reopen {
+            match reopen() {
+                Ok(opened) => file = opened,
+                Err(error) => tracing::warn!(%error, "the audit file cannot be opened anew"),
             }
         }
         if let Err(error) = file.write_all(&lines) {
@@ -160,7 +205,7 @@ mod tests {
         }
         drop(sender);
         let mut pieces = Pieces(Vec::new());
-        write_all(&receiver, &mut pieces);
+        write_all(&receiver, &mut pieces, || Err(io::ErrorKind::Unsupported.into()));
         assert!(
             pieces.0.iter().filter(|piece| !piece.is_empty()).all(|piece| piece.ends_with(b"\n"))
         );

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A moment, as Unix time in milliseconds. What tables keep and what every operation is given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,6 +79,13 @@ impl Serialize for Time {
     }
 }
 
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let time = jiff::Timestamp::deserialize(deserializer)?;
+        Ok(Self(time.as_millisecond()))
+    }
+}
+
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
@@ -89,7 +96,12 @@ pub enum Clock {
     /// The machine's wall clock and its monotonic clock.
     System,
     /// Both clocks stand still until [`Clock::advance`].
-    Manual(countersign::Clock),
+    Manual {
+        /// This machine's.
+        own: countersign::Clock,
+        /// The one that all nodes share; that of [`Clock::manual`] is the machine's own.
+        shared: countersign::Clock,
+    },
 }
 
 impl Clock {
@@ -97,14 +109,28 @@ impl Clock {
     pub fn manual(now: Time) -> Self {
         let clock = countersign::Clock::manual(now.seconds());
         clock.advance(now.since(Time::from_seconds(now.seconds())));
-        Self::Manual(clock)
+        Self::Manual { own: clock.clone(), shared: clock }
+    }
+
+    /// A manual clock of another machine, that stands at `now`. What all nodes share stays `self`.
+    #[must_use]
+    pub fn beside(&self, now: Time) -> Self {
+        Self::Manual { own: Self::manual(now).source(), shared: self.source() }
     }
 
     /// The library's, which this one shows.
     pub fn source(&self) -> countersign::Clock {
         match self {
             Self::System => countersign::Clock::system(),
-            Self::Manual(clock) => clock.clone(),
+            Self::Manual { own, .. } => own.clone(),
+        }
+    }
+
+    /// The time by the clock that all nodes share, if it is a manual one; else the database is asked.
+    pub fn shared(&self) -> Option<Time> {
+        match self {
+            Self::System => None,
+            Self::Manual { shared, .. } => Some(Time(shared.unix_millis())),
         }
     }
 

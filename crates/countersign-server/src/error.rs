@@ -30,6 +30,12 @@ pub enum Error {
         /// When the next one will be looked at.
         retry_after: Duration,
     },
+    /// More requests of one kind than a network may send.
+    #[error("too many requests")]
+    TooManyRequests {
+        /// When the next one is allowed.
+        retry_after: Duration,
+    },
     /// Somebody has this identifier.
     #[error("the {0} is taken")]
     IdentifierTaken(&'static str),
@@ -52,6 +58,12 @@ pub enum Error {
     /// The password is right, and must be changed before anybody logs in with it.
     #[error("the password must be changed first")]
     PasswordChangeRequired,
+    /// The actor does not have the role `admin`.
+    #[error("the actor is not an admin")]
+    NotAdmin,
+    /// The actor's API key was revoked or has expired.
+    #[error("the API key was revoked or has expired")]
+    ApiKeyRevoked,
     /// Nobody would be left who may administer.
     #[error("nobody else may administer")]
     LastAdmin,
@@ -69,10 +81,13 @@ pub enum Error {
     },
     /// The database failed.
     #[error("the database: {0}")]
-    Db(#[from] DbError),
+    Db(#[source] DbError),
     /// A token could not be signed.
     #[error("signing: {0}")]
     Signing(#[from] countersign::SignError),
+    /// This node's clock is behind: the time of no signing key has come.
+    #[error("this node's clock is behind: every signing key was made in its future")]
+    WrongClock,
     /// Something that start-up made sure of is no longer so.
     #[error("{0}")]
     Internal(&'static str),
@@ -141,6 +156,18 @@ impl AsDbError for Error {
         match self {
             Self::Db(error) => Some(error),
             _ => None,
+        }
+    }
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::Busy(why) => {
+                tracing::warn!(why, "the database has too much to do");
+                Self::Overloaded { retry_after: Duration::from_secs(1) }
+            }
+            error => Self::Db(error),
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::db::Db;
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::secrets::MasterSecret;
+use crate::shared_clock::LIMIT;
 use crate::tables::signing_key::{self, SigningKeyRow};
 
 /// The keys that sign and those that verify. Cheap to clone.
@@ -120,6 +121,11 @@ impl Sealing {
 }
 
 impl Loaded {
+    fn are_all_of_the_future(&self, now: Time) -> bool {
+        let latest = now.plus(LIMIT);
+        !self.rows.is_empty() && self.rows.iter().all(|row| row.activates_at > latest)
+    }
+
     fn published(&self, now: Time) -> Vec<countersign::VerifyingKey> {
         let published = self.rows.iter().filter(|row| row.is_published(now));
         published.filter_map(|row| Some(self.opened.get(&row.kid)?.key.verifying_key())).collect()
@@ -205,12 +211,26 @@ impl Keys {
         Ok(self.issuer(now)?.sign(typ, claims)?)
     }
 
-    /// Signs with the key that is active at `now`.
+    /// Whether the time of no key has come at `now`, which only a clock that is behind can show.
+    pub fn are_all_of_the_future(&self, now: Time) -> bool {
+        self.0.loaded.read().are_all_of_the_future(now)
+    }
+
+    /// Signs with the key that is active at `now`. Where no key's time has come, that of the first
+    /// may be near: another node with a clock slightly ahead made it.
+    ///
+    /// # Errors
+    /// [`Error::WrongClock`] if every key is of the future.
     pub fn issuer(&self, now: Time) -> Result<Issuer> {
         let loaded = self.0.loaded.read().clone();
-        let active = SigningKeyRow::active(&loaded.rows, now)
-            .and_then(|row| loaded.opened.get(&row.kid))
-            .ok_or(Error::Internal("there is no active signing key"))?;
-        Ok(active.issuer.clone())
+        let active = [now, now.plus(LIMIT)]
+            .into_iter()
+            .find_map(|now| SigningKeyRow::active(&loaded.rows, now))
+            .and_then(|row| loaded.opened.get(&row.kid));
+        match active {
+            Some(active) => Ok(active.issuer.clone()),
+            None if loaded.are_all_of_the_future(now) => Err(Error::WrongClock),
+            None => Err(Error::Internal("there is no active signing key")),
+        }
     }
 }

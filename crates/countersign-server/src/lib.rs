@@ -25,6 +25,7 @@ pub mod operations;
 pub mod password;
 pub mod redis;
 pub mod secrets;
+pub mod shared_clock;
 pub mod tables;
 pub mod traces;
 pub mod uses;

@@ -1,5 +1,5 @@
 //! Protects an API with the tokens of a Countersign server, whose keys lie in a file:
-//! `curl -o jwks.json http://127.0.0.1:8080/.well-known/jwks.json && cargo run --example protect`
+//! `curl -o jwks.json http://localhost:8080/.well-known/jwks.json && cargo run --example protect`
 use axum::{Router, routing::get};
 use countersign::layer::{Demand, Guard};
 use countersign::{KeyRing, Profile, Verifier, axum::Bearer};
@@ -8,7 +8,7 @@ use countersign::{KeyRing, Profile, Verifier, axum::Bearer};
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let keys = KeyRing::from_jwk_set(&std::fs::read_to_string("jwks.json")?)?;
     let verifier = Verifier::new(Profile::ACCESS, keys).remember(10_000);
-    let verifier = verifier.issuer("http://127.0.0.1:8080").audience("http://127.0.0.1:8080");
+    let verifier = verifier.issuer("http://localhost:8080").audience("http://localhost:8080");
     let guard = Guard::builder(verifier).public("/healthz").build()?;
     let admin = guard.require(Demand::new().role("admin"))?;
     let app = Router::new()

@@ -10,7 +10,7 @@ use countersign::{Profile, Verifier, axum::Bearer};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = std::env::var("COUNTERSIGN_URL").unwrap_or("http://127.0.0.1:8080".into());
+    let server = std::env::var("COUNTERSIGN_URL").unwrap_or("http://localhost:8080".into());
     let keys = RemoteKeys::builder(&format!("{server}/.well-known/jwks.json")).build()?;
     let api_key = std::env::var("COUNTERSIGN_API_KEY")?;
     let feed = RevocationFeed::builder(&server, &api_key, keys.ring()).build()?;

@@ -9,15 +9,19 @@
 //! | `Option<Bearer>` | a good token, or none; a bad one is refused |
 //! | [`Lenient`] | everybody; a bad token counts as none |
 //! | [`Outcome`] | everybody, and says which of the three it was |
+//! | [`Whole<Bearer, Json<T>>`](Whole) | a token that is still good when the body has arrived |
 //!
 //! Each is generic over the type that the claims are read as: [`Claims`] themselves, if not said, or
 //! any type of the application's that is [`Deserialize`](serde::Deserialize).
+//!
+//! A handler that reads a body takes [`Whole`]. The other extractors check the token when the head of
+//! the request has arrived, and a client may hold the body back until its session has ended.
 //!
 //! They work behind a [`Guard`]'s layer alone. Without one they answer 500. The last three are for
 //! public routes; elsewhere the guard has refused a request without a good token before.
 //!
 //! ```
-//! use countersign::axum::Bearer;
+//! use countersign::axum::{Bearer, Whole};
 //! use serde::Deserialize;
 //!
 //! #[derive(Deserialize)]
@@ -36,8 +40,12 @@
 //! async fn rooms(Bearer { claims, .. }: Bearer<Tenant>) -> String {
 //!     claims.tenant
 //! }
+//!
+//! async fn rename(Whole(bearer, name): Whole<Bearer, String>) -> String {
+//!     format!("{} is called {name} now", bearer.claims.subject().unwrap_or("you"))
+//! }
 //! # let _: axum::Router = axum::Router::new()
-//! #     .route("/me", axum::routing::get(me))
+//! #     .route("/me", axum::routing::get(me).post(rename))
 //! #     .route("/feed", axum::routing::get(feed))
 //! #     .route("/rooms", axum::routing::get(rooms));
 //! ```
@@ -45,7 +53,7 @@
 use std::time::Duration;
 
 use axum_core::body::Body;
-use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::extract::{FromRequest, FromRequestParts, OptionalFromRequestParts, Request};
 use axum_core::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
@@ -83,6 +91,18 @@ pub enum Outcome<C = Claims> {
     /// It is not, for this reason.
     Refused(Denial),
 }
+
+/// The sender of a request, checked again when the body has arrived, and the body.
+///
+/// `A` is any extractor of this module, or one of the application's that uses one. It runs twice: when
+/// the head has arrived, so that no body is read for a bad token, and again after the body, when the
+/// guard has decided again ([`Guard::check_again`]). A client that holds its body back until its token
+/// has expired or its session has ended is refused.
+///
+/// `B` is any extractor that reads the whole body, such as `Json`, `Form`, `Bytes` or `String`. With one
+/// that returns the body unread, such as a stream, the second check comes too early.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<A, B>(pub A, pub B);
 
 /// What claims can be read as: [`Claims`], or any type that is deserialised from them.
 pub trait FromClaims: Sized {
@@ -196,10 +216,37 @@ impl<S: Sync, C: FromClaims> FromRequestParts<S> for Outcome<C> {
     }
 }
 
+impl<S, A, B> FromRequest<S> for Whole<A, B>
+where
+    S: Send + Sync,
+    A: FromRequestParts<S>,
+    B: FromRequest<S> + Send,
+{
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (mut parts, body) = request.into_parts();
+        sender::<A, S>(&mut parts, state).await?;
+        let head = parts.clone();
+        let body = B::from_request(Request::from_parts(head, body), state).await;
+        let body = body.map_err(IntoResponse::into_response)?;
+        let again = Guard::check_again(&mut parts).await;
+        again.map_err(|denial| reject(&parts, denial).into_response())?;
+        Ok(Self(sender(&mut parts, state).await?, body))
+    }
+}
+
+async fn sender<A: FromRequestParts<S>, S: Sync>(
+    parts: &mut Parts,
+    state: &S,
+) -> Result<A, Response> {
+    A::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)
+}
+
 /// The access that the layer granted; on a public route, where it did not look, the guard decides
 /// now.
 async fn grant(parts: &Parts) -> Result<Access, Denial> {
-    let Guarded { guard, access } = parts.extensions.get().ok_or(Denial::Unprotected)?;
+    let Guarded { guard, access, .. } = parts.extensions.get().ok_or(Denial::Unprotected)?;
     match access {
         Some(access) => Ok(access.clone()),
         None => guard.check(parts).await,

@@ -96,6 +96,8 @@ impl<'de> Visitor<'de> for Strict<'_> {
         while let Some(item) = items.next_element_seed(inside)? {
             list.push(item);
         }
+        // What was verified may be remembered.
+        list.shrink_to_fit();
         Ok(Value::Array(list))
     }
 

@@ -7,10 +7,15 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use parking_lot::RwLock;
 
+use crate::claims::allocated;
 use crate::verifier::Verified;
 use crate::verifying_key::Fingerprint;
 
 const SHARDS: usize = 16;
+/// Bytes for each token that may be remembered. Most take less; a token with many claims takes more.
+pub(crate) const BYTES_PER_TOKEN: usize = 2 * 1024;
+/// Bytes of a slot in a table, of which up to half are empty.
+const SLOT: usize = 2 * (size_of::<TokenHash>() + size_of::<Remembered>() + 1);
 
 /// The SHA-256 of a whole token.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -22,8 +27,16 @@ pub(crate) struct Remembered {
     pub(crate) key: Fingerprint,
 }
 
-/// Holds about `capacity` tokens, never more. What was not asked for since half as many came is
-/// forgotten.
+impl Remembered {
+    fn footprint(&self) -> usize {
+        let Verified { claims, key_id } = &*self.verified;
+        let key_id = key_id.as_ref().map_or(0, |key_id| allocated(key_id.capacity()));
+        SLOT + allocated(size_of::<Verified>()) + key_id + claims.footprint()
+    }
+}
+
+/// Holds at most `capacity` tokens and [`BYTES_PER_TOKEN`] for each, together. Tokens that were not
+/// looked up while half as many were added are removed.
 pub(crate) struct Memory {
     shards: [RwLock<Generations>; SHARDS],
     half: usize,
@@ -33,6 +46,8 @@ pub(crate) struct Memory {
 struct Generations {
     recent: HashMap<TokenHash, Remembered>,
     older: HashMap<TokenHash, Remembered>,
+    /// Bytes of the recent tokens.
+    bytes: usize,
 }
 
 impl TokenHash {
@@ -60,16 +75,74 @@ impl Memory {
     }
 
     pub(crate) fn insert(&self, hash: TokenHash, remembered: Remembered) {
-        let mut generations = self.shard(&hash).write();
-        if generations.recent.len() >= self.half {
-            generations.older = mem::take(&mut generations.recent);
+        let (bytes, budget) = (remembered.footprint(), self.half * BYTES_PER_TOKEN);
+        if bytes > budget {
+            return;
         }
-        if self.half > 0 {
-            generations.recent.insert(hash, remembered);
+        let mut generations = self.shard(&hash).write();
+        if generations.recent.len() >= self.half || generations.bytes + bytes > budget {
+            generations.older = mem::take(&mut generations.recent);
+            generations.bytes = 0;
+        }
+        if generations.recent.insert(hash, remembered).is_none() {
+            generations.bytes += bytes;
         }
     }
 
     fn shard(&self, hash: &TokenHash) -> &RwLock<Generations> {
         &self.shards[usize::from(hash.0[0]) % SHARDS]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Map, Value, json};
+
+    use super::*;
+    use crate::algorithm::Algorithm;
+    use crate::claims::Claims;
+    use crate::signing_key::SigningKey;
+
+    impl Memory {
+        /// Tokens and bytes that it holds, counted anew.
+        fn held(&self) -> (usize, usize) {
+            let shards = self.shards.iter().map(|shard| {
+                let shard = shard.read();
+                let all = shard.recent.values().chain(shard.older.values());
+                all.fold((0, 0), |(count, bytes), one| (count + 1, bytes + one.footprint()))
+            });
+            shards.fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1))
+        }
+    }
+
+    fn remembered(roles: usize) -> Remembered {
+        let mut claims: Map<String, Value> = Map::new();
+        claims.insert("exp".to_owned(), 1.into());
+        claims.insert("roles".to_owned(), json!(vec!["role"; roles]));
+        let claims = Claims::new(claims).expect("there is an end");
+        let key = SigningKey::generate(Algorithm::Es256, None).expect("a key");
+        let verified = Arc::new(Verified { claims, key_id: Some("a".repeat(43)) });
+        Remembered { verified, key: key.verifying_key().fingerprint() }
+    }
+
+    #[test]
+    fn neither_many_tokens_nor_large_ones_take_more_than_the_budget() {
+        for roles in [0, 10, 100] {
+            let (memory, one) = (Memory::new(1_000), remembered(roles));
+            for number in 0..5_000 {
+                memory.insert(TokenHash::of(&number.to_string()), one.clone());
+            }
+            let (count, bytes) = memory.held();
+            assert!(count <= 1_000, "{count} with {roles} roles");
+            assert!(bytes <= 1_000 * BYTES_PER_TOKEN, "{bytes} with {roles} roles");
+            assert!(bytes > 400 * BYTES_PER_TOKEN || count > 450, "{count} with {roles} roles");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_larger_than_a_part_is_not_remembered() {
+        let memory = Memory::new(1_000);
+        memory.insert(TokenHash::of("large"), remembered(10_000));
+        assert_eq!(memory.held(), (0, 0));
     }
 }

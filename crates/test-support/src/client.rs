@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 
 /// Nothing here takes this long but a hang.
@@ -57,6 +57,14 @@ pub struct Client {
 impl Client {
     pub async fn connect(address: SocketAddr) -> Self {
         let stream = TcpStream::connect(address).await.expect("the server listens");
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// A connection from this address, which is one of this machine's.
+    pub async fn connect_from(from: &str, address: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind(SocketAddr::new(from.parse().expect("an address"), 0)).expect("a free port");
+        let stream = socket.connect(address).await.expect("the server listens");
         Self { stream, unread: Vec::new() }
     }
 
@@ -141,4 +149,38 @@ pub fn post_json(path: &str, body: &[u8]) -> Vec<u8> {
 pub async fn assert_alive(address: SocketAddr) {
     let answer = one(address, get("/hello").as_bytes()).await;
     assert_eq!((answer.status, answer.text().as_str()), (200, "hello"));
+}
+
+/// A request of which only the body is still to come.
+pub struct Held {
+    client: Client,
+    body: Vec<u8>,
+}
+
+impl Held {
+    /// Sends a head such as `POST /v1/login` with these header lines, and waits until the server asks
+    /// for the body: by then it has checked the head.
+    ///
+    /// # Errors
+    /// The server's answer, if it does not ask for the body.
+    pub async fn begin(
+        address: SocketAddr,
+        line: &str,
+        (headers, body): (&str, &str),
+    ) -> Result<Self, Answer> {
+        let length = body.len();
+        let head = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n{headers}\r\n"
+        );
+        let mut client = Client::connect(address).await;
+        client.write(head.as_bytes()).await;
+        let answer = client.answer().await;
+        if answer.status == 100 { Ok(Self { client, body: body.into() }) } else { Err(answer) }
+    }
+
+    /// Sends the body.
+    pub async fn finish(mut self) -> Answer {
+        self.client.write(&self.body).await;
+        self.client.answer().await
+    }
 }

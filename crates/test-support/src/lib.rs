@@ -9,6 +9,8 @@ pub mod client;
 mod contract;
 pub mod database;
 pub mod free;
+pub mod holding;
+pub mod memory;
 pub mod nginx;
 pub mod packages;
 pub mod program;

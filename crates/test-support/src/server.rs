@@ -148,6 +148,24 @@ impl TestApp {
         Self::build(self.data_dir.clone(), self.app.config.clone(), self.app.clock.clone()).await
     }
 
+    /// As [`TestApp::beside`], on a machine whose clock stands at `now`.
+    pub async fn beside_at(&self, now: Time) -> Self {
+        let clock = self.app.clock.beside(now);
+        Self::build(self.data_dir.clone(), self.app.config.clone(), clock).await
+    }
+
+    /// As [`TestApp::beside`], by way of another URL.
+    pub async fn beside_by(&self, url: &str) -> Self {
+        let mut config = self.app.config.clone();
+        config.database.url = Some(url.to_owned().into());
+        Self::build(self.data_dir.clone(), config, self.app.clock.clone()).await
+    }
+
+    /// The URL of the database.
+    pub fn database_url(&self) -> &str {
+        &self.database.as_ref().expect("a server has its database").url
+    }
+
     async fn build(data_dir: Arc<TempDir>, config: Config, clock: Clock) -> Self {
         let setup = Setup {
             dialects_access_ttl: dialects::longest_access_ttl(&config),
@@ -160,14 +178,15 @@ impl TestApp {
             entropy: Entropy::System,
             command: false,
         };
-        let (app, _) = App::build(setup).await.expect("the app starts");
+        let (app, _) = Box::pin(App::build(setup)).await.expect("the app starts");
         let router = router(&app).expect("no route is claimed twice");
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
         let address = listener.local_addr().expect("the listener has an address");
         let stop = CancellationToken::new();
         let stopping = stop.clone().cancelled_owned();
+        let limits = server::Limits::of(&app.config);
         tokio::spawn(async move {
-            let served = server::serve(listener, router, server::Limits::default(), stopping);
+            let served = server::serve(listener, router, limits, stopping);
             served.await.expect("the server serves");
         });
         let client = Client::builder().build().expect("a client can be made");
@@ -191,10 +210,20 @@ impl TestApp {
     }
 
     /// As [`TestApp::restart`], with another configuration.
-    pub async fn restart_with(mut self, config: Config) -> Self {
+    pub async fn restart_with(self, config: Config) -> Self {
+        let clock = self.app.clock.clone();
+        self.start_anew(config, clock).await
+    }
+
+    /// As [`TestApp::restart`], by another clock.
+    pub async fn restart_at(self, clock: Clock) -> Self {
+        let config = self.app.config.clone();
+        self.start_anew(config, clock).await
+    }
+
+    async fn start_anew(mut self, config: Config, clock: Clock) -> Self {
         self.stop.cancel();
         let database = self.database.take().expect("a server has its database");
-        let clock = self.app.clock.clone();
         Self::start(database, self.data_dir.clone(), config, clock).await
     }
 

@@ -1,11 +1,13 @@
-//! What one server does, and what it costs: `scripts/load`.
+//! What one server does, and what it costs: `scripts/load`. Whether a user can log in during a flood:
+//! `scripts/lane-flood`.
 //!
 //! The real program on each database that there is, under clients that ask again as soon as they are
 //! answered. They share the machine with it, so a rate says little alone: each is shown beside that of
 //! `/healthz` in the same run, and beside the processor time that the server itself took for an answer.
-//! Without `COUNTERSIGN_LOAD_SECONDS` it is a test that all of it works.
+//! Without `COUNTERSIGN_LOAD_SECONDS` and `COUNTERSIGN_FLOOD_SECONDS` it is a test that all of it works.
 
 mod connection;
+mod flood;
 mod memory;
 mod rate;
 mod work;
@@ -13,6 +15,7 @@ mod work;
 use std::time::Duration;
 
 use countersign_server::db::Kind;
+use countersign_test_support::memory::Memory;
 use countersign_test_support::{database, program};
 
 use crate::database::TestDatabase;
@@ -30,6 +33,9 @@ fn seconds() -> Option<u64> {
 
 #[tokio::main]
 async fn main() {
+    if let Some(seconds) = flood::seconds() {
+        return flood::measure_all(Duration::from_secs(seconds)).await;
+    }
     let span = seconds().map_or(Duration::from_millis(50), Duration::from_secs);
     let clients = if seconds().is_some() { CLIENTS } else { 2 };
     println!(
@@ -52,10 +58,13 @@ async fn main() {
             print_memory("with a million revocations more", &place.serve().await);
         }
     }
+    if seconds().is_none() {
+        flood::measure((2, 3), 2, span).await;
+    }
 }
 
 fn print_memory(when: &str, server: &Server) {
-    println!("  memory {when}: {} MiB", memory::resident(server.child.id()) / 1024);
+    println!("  memory {when}: {}", Memory::of(server));
 }
 
 async fn print_rates(

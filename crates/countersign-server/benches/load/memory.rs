@@ -1,4 +1,4 @@
-//! What a process takes, as Linux tells, and revocations to fill it with.
+//! The processor time of a process, as Linux tells, and revocations to fill its memory with.
 
 use std::fs;
 use std::time::Duration;
@@ -12,14 +12,6 @@ use countersign_server::tables::revocation::{self, Revocation, Subject};
 const TICKS: u32 = 100;
 /// How many are written in one change.
 const BATCH: usize = 10_000;
-
-/// KiB that are in memory.
-pub(crate) fn resident(process: u32) -> u64 {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).expect("it runs");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let number = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-    number.expect("Linux tells")
-}
 
 /// Processor time that the process took since it began.
 pub(crate) fn processor_time(process: u32) -> Duration {

@@ -1,9 +1,9 @@
 //! A look at what a start would find, which changes nothing.
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 
 use super::StartError;
-use super::start::{check_master, known_check};
+use super::start::{POOLED_BY_TRANSACTION, check_master, database_options, known_check};
 use crate::config::Config;
 use crate::db::{Db, DbOptions, Schema};
 use crate::entropy::Entropy;
@@ -15,7 +15,7 @@ pub struct Inspected {
     pub db: Db,
     /// Its schema.
     pub schema: Schema,
-    /// Settings with which it may lose changes.
+    /// Settings with which it may lose changes, and a pooler that needs another setting here.
     pub warnings: Vec<String>,
     /// Whether the database was set up with the previous master secret, which the next start changes.
     pub is_rotating: bool,
@@ -26,16 +26,17 @@ pub async fn inspect(
     config: &Config,
     master_secret: Option<&SecretString>,
 ) -> Result<Inspected, StartError> {
-    let mut options = DbOptions::new(config.database_url().expose_secret());
-    options.max_connections = 1;
-    options.read_only = true;
-    let db = Db::connect(options).await?;
+    let options = database_options(config);
+    let db = Db::connect(DbOptions { max_connections: 1, read_only: true, ..options }).await?;
+    db.check_settings().await?;
+    let is_pooled_by_transaction = db.is_pooled_by_transaction().await?;
     let schema = db.schema().await?;
     let check = known_check(&db, &schema).await?;
     let (master, _) = MasterSecret::load_or_create(config, master_secret, false, &Entropy::System)?;
     let previous = MasterSecret::load_previous(config)?;
     check_master(check.as_deref(), &master, previous.as_ref())?;
-    let warnings = db.durability().await?.iter().map(ToString::to_string).collect();
+    let mut warnings: Vec<_> = db.durability().await?.iter().map(ToString::to_string).collect();
+    warnings.extend(is_pooled_by_transaction.then(|| POOLED_BY_TRANSACTION.to_owned()));
     let is_rotating = check.is_some_and(|check| check != master.check_value());
     Ok(Inspected { db, schema, warnings, is_rotating })
 }

@@ -7,22 +7,25 @@ mod start;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use countersign::layer::{Cookies, VerifyAndAsk};
 use countersign::{Profile, RefreshTokens, Verifier};
+use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 use zeroize::Zeroizing;
 
-pub use self::start::{Notices, Setup, StartError};
-use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis};
+pub(crate) use self::start::database_options;
+pub use self::start::{Notices, Setup, StartError, check_database_file};
+use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis, shared_clock};
 use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
 use crate::config::Config;
-use crate::db::{Db, DbError, Tx};
+use crate::db::{self, Db, DbError, Tx};
 use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::identifier::Shapes;
@@ -31,19 +34,23 @@ use crate::metrics::Metrics;
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
 use crate::operations::mirror::Mirrors;
+use crate::operations::refusals::RefusalPacing;
 use crate::operations::seals::{SealKey, Seals};
 use crate::operations::status_lists::StatusLists;
 use crate::operations::turns::Turns;
+use crate::operations::user_gate::{Passed, UserGate};
 use crate::operations::{Caller, Terms};
 use crate::password::{HashLane, LaneOptions};
 use crate::redis::Redis;
 use crate::secrets::MasterSecret;
+use crate::shared_clock::SharedClock;
 use crate::tables::counter;
 use crate::traces::Traces;
 use crate::uses::Uses;
 
-/// How many good tokens a verifier remembers, so that their signatures are not checked again.
-const REMEMBERED_TOKENS: usize = 100_000;
+/// How many good tokens a verifier remembers, so that their signatures are not checked again: in
+/// 16 MiB at most, see [`Verifier::remember`].
+const REMEMBERED_TOKENS: usize = 8_192;
 
 /// How many snapshots of the revocations are written at a time.
 const MAX_SNAPSHOTS: usize = 64;
@@ -61,6 +68,8 @@ pub struct Parts {
     pub config: Config,
     /// The time.
     pub clock: Clock,
+    /// The time of all nodes, and how far this one is from it.
+    pub shared_clock: SharedClock,
     /// The randomness.
     pub entropy: Entropy,
     /// The database.
@@ -90,10 +99,14 @@ pub struct Parts {
     /// What is copied to Redis.
     pub mirrors: Mirrors,
     pub(crate) turns: Turns,
+    pub(crate) refusal_pacing: RefusalPacing,
+    pub(crate) user_gate: Option<UserGate>,
     pub(crate) numbers: Numbers,
     pub(crate) status_indexes: Numbers,
     pub(crate) status_lists: StatusLists,
     pub(crate) uses: Uses,
+    /// Number of events made by this process; orders the ids of events of one millisecond.
+    pub(crate) events_made: AtomicU64,
     /// Whether a right password, as it was typed, is also stored in the form of clients that
     /// send its SHA-256.
     pub(crate) wants_client_sha256: bool,
@@ -131,11 +144,10 @@ impl App {
     /// Opens the database, finds the secrets, joins the other nodes and makes sure that there is a
     /// key to sign with.
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
-        let Opened { db, master, previous, check, mut notices } = open(&setup).await?;
-        let Setup {
-            config, clock, entropy, command, dialects_access_ttl, mirrored, shapes, ..
-        } = setup;
-        let now = clock.now();
+        let Opened { db, master, previous, check, mut notices } = Box::pin(open(&setup)).await?;
+        let Setup { config, clock, entropy, command, dialects_access_ttl, shapes, .. } = setup;
+        let shared_clock = shared_clock(&db, &clock, (command, &mut notices)).await?;
+        let (now, block) = (shared_clock.now(), if command { 1 } else { 100 });
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
         let id = entropy.uuid(now).to_string();
         let traces = if command { None } else { Traces::start(&config.traces, &id)? };
@@ -144,13 +156,10 @@ impl App {
         let seals = Seals::new(Box::pin(SealKey::load(&db, &sealing, &entropy)).await?);
         let keys = signing_keys(db.clone(), (&sealing, now), &node).await?;
         let known_api_keys = api_keys(db.clone(), &node).await?;
-        let derive = |label: &str| {
-            (master.derive(label), previous.as_ref().map(|previous| previous.derive(label)))
-        };
-        let (refresh, csrf) = (derive("refresh"), derive("csrf"));
-        let redis = redis(&config, &master, (command, &mut notices)).await?;
-        let audit = audit(&config)?;
-        let block = if command { 1 } else { 100 };
+        let earlier = |label: &str| previous.as_ref().map(|previous| previous.derive(label));
+        let [refresh, csrf] =
+            ["refresh", "csrf"].map(|label| (master.derive(label), earlier(label)));
+        let redis = Box::pin(redis(&config, &master, (command, &mut notices))).await?;
         let verifier = verifier(&config, &keys);
         let app = Self(Arc::new(Parts {
             lane: HashLane::new(lane_options(&config, command), entropy.clone())?,
@@ -160,17 +169,22 @@ impl App {
             refresh_tokens: RefreshTokens::new(&*refresh.0, as_slice(refresh.1.as_ref()))
                 .ok_or(Error::Internal("a derived key of less than 32 bytes"))?,
             failure_key: hmac::Key::new(hmac::HMAC_SHA256, &*master.derive("failures")),
-            mirrors: Mirrors::new(if redis.is_some() { mirrored } else { Vec::new() }),
+            audit: audit(&config)?,
+            mirrors: Mirrors::new(if redis.is_some() { setup.mirrored } else { Vec::new() }),
             turns: Turns::default(),
+            refusal_pacing: RefusalPacing::default(),
+            user_gate: user_gate(&config, &db),
             numbers: Numbers::in_blocks_of(block, counter::USER_NUMBER),
             status_indexes: Numbers::in_blocks_of(block, counter::STATUS_INDEX),
             status_lists: StatusLists::default(),
             uses: Uses::default(),
+            events_made: AtomicU64::new(0),
             followers: Followers::new(config.http.max_streams),
             shapes,
             wants_client_sha256: setup.dialects_want_client_sha256,
             config,
             clock,
+            shared_clock,
             entropy,
             db,
             node,
@@ -179,7 +193,6 @@ impl App {
             known_api_keys,
             sealing,
             master,
-            audit,
             seals,
             metrics: Metrics::default(),
             traces,
@@ -209,6 +222,10 @@ impl App {
     }
 
     /// Does `change` through the one door for writes; it may run several times.
+    ///
+    /// Where it read that something had ended ([`Tx::note_end`]), this node learns before the answer
+    /// all that was committed: whoever answers that a session has ended refuses its tokens from then
+    /// on, whoever ended it and wherever.
     pub async fn write<T, J>(
         &self,
         name: &'static str,
@@ -221,13 +238,82 @@ impl App {
         T: Send + 'static,
         J: Send + Sync + 'static,
     {
-        let (app, job) = (self.clone(), Arc::new(job));
-        self.db.write(name, move |tx| change(tx, app.clone(), job.clone())).await
+        self.write_holding((), name, job, change).await
+    }
+
+    /// As [`App::write`], for a change that locks the row of this user: it waits for the user's other
+    /// changes first, and not for long.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] where they take long.
+    pub async fn write_for<T, J>(
+        &self,
+        user_id: &str,
+        name: &'static str,
+        job: J,
+        change: impl for<'t> Fn(&'t mut Tx<'_>, App, Arc<J>) -> BoxFuture<'t, Result<T>>
+        + Send
+        + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        J: Send + Sync + 'static,
+    {
+        let passed = self.pass_user_gate(user_id).await?;
+        self.write_holding(passed, name, job, change).await
+    }
+
+    /// Waits for the user's other changes, and not for long.
+    ///
+    /// # Errors
+    /// [`Error::Overloaded`] where they take long.
+    pub(crate) async fn pass_user_gate(&self, user_id: &str) -> Result<Option<Passed>> {
+        match &self.user_gate {
+            Some(gate) => gate.pass(user_id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Holds `held` until the write has ended, also where nobody waits for it any longer.
+    pub(crate) async fn write_holding<T, J>(
+        &self,
+        held: impl Send + Sync + 'static,
+        name: &'static str,
+        job: J,
+        change: impl for<'t> Fn(&'t mut Tx<'_>, App, Arc<J>) -> BoxFuture<'t, Result<T>>
+        + Send
+        + 'static,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        J: Send + Sync + 'static,
+    {
+        let (app, job, held) = (self.clone(), Arc::new(job), Arc::new(held));
+        let met_end = Arc::new(AtomicBool::new(false));
+        let written = self.db.write(name, {
+            let met_end = Arc::clone(&met_end);
+            move |tx| {
+                let _held = Arc::clone(&held);
+                tx.note_ends_in(Arc::clone(&met_end));
+                change(tx, app.clone(), job.clone())
+            }
+        });
+        let result = written.await;
+        if met_end.load(Ordering::SeqCst) && !matches!(result, Err(Error::Db(_))) {
+            // On the heap: as a part of every write it is nested deeper than the compiler looks.
+            self.catch_up().boxed().await?;
+        }
+        result
     }
 
     /// Learns all that other nodes committed before this call.
     pub async fn catch_up(&self) -> Result<()> {
         self.node.catch_up().await?;
+        self.read_changed().await
+    }
+
+    /// Reads the keys anew if they changed.
+    async fn read_changed(&self) -> Result<()> {
         self.keys.settle(self.clock.now()).await?;
         Ok(self.known_api_keys.settle().await?)
     }
@@ -244,26 +330,59 @@ impl App {
     }
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// writes which tokens were used, seals events, rotates keys, removes what is over, and does what
-    /// Redis is for. Runs until it is dropped.
+    /// compares its clock with the database's, writes which tokens were used, seals events, rotates
+    /// keys, removes what is over, and does what Redis is for. Runs until it is dropped.
     pub async fn attend(&self) {
-        // On the heap: what asks Redis is large, and so is what cares for events and keys.
+        // On the heap: each of these is large.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
-        let follow = async { tokio::join!(self.follow(), self.write_uses()) };
+        let speak = async { tokio::join!(self.say_alive(), self.resolve_doubts()) };
+        let follow = Box::pin(async {
+            tokio::join!(self.follow(), speak, self.write_uses(), self.shared_clock.watch())
+        });
         let care = Box::pin(async { tokio::join!(self.keep_sealing(), self.keep_rotating()) });
         tokio::join!(follow, care, self.keep_house(), with_redis);
     }
 
+    /// Nothing that takes long stands between two looks: it would make this node stale.
     async fn follow(&self) {
-        let mut ticks = ticks(node::INTERVAL);
+        let looked = Notify::new();
+        let look = async {
+            let mut ticks = ticks(node::INTERVAL);
+            loop {
+                ticks.tick().await;
+                match self.node.catch_up().await {
+                    Ok(()) => looked.notify_one(),
+                    Err(error) => tracing::warn!(%error, "cannot read what other nodes changed"),
+                }
+            }
+        };
+        let read_changed = async {
+            loop {
+                looked.notified().await;
+                if let Err(error) = self.read_changed().await {
+                    tracing::warn!(%error, "cannot read the keys that other nodes changed");
+                }
+            }
+        };
+        tokio::join!(look, read_changed);
+    }
+
+    async fn say_alive(&self) {
+        let mut ticks = ticks(Duration::from_secs(1));
         loop {
             ticks.tick().await;
-            let followed = match self.catch_up().await {
-                Ok(()) => self.node.heartbeat().await.map_err(Error::from),
-                failed => failed,
-            };
-            if let Err(error) = followed {
-                tracing::warn!(%error, "cannot read what other nodes changed");
+            if let Err(error) = self.node.heartbeat().await {
+                tracing::warn!(%error, "cannot tell other nodes that this one lives");
+            }
+        }
+    }
+
+    async fn resolve_doubts(&self) {
+        let mut ticks = ticks(Duration::from_secs(1));
+        loop {
+            ticks.tick().await;
+            if let Err(error) = self.node.resolve_doubts().await {
+                tracing::warn!(%error, "cannot ask whether a change was committed");
             }
         }
     }
@@ -326,6 +445,14 @@ async fn api_keys(db: Db, node: &Node) -> Result<ApiKeys, DbError> {
         move || keys.mark_changed()
     });
     Ok(keys)
+}
+
+/// How many writes of one user are under way at a time: a part of the connections. SQLite's writer
+/// runs one after another anyway.
+fn user_gate(config: &Config, db: &Db) -> Option<UserGate> {
+    let at_a_time = (config.database.max_connections / 4).clamp(1, 4);
+    let at_a_time = usize::try_from(at_a_time).unwrap_or(1);
+    (db.kind() != db::Kind::Sqlite).then(|| UserGate::new(at_a_time))
 }
 
 fn verifier(config: &Config, keys: &Keys) -> Verifier {

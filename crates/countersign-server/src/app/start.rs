@@ -1,5 +1,6 @@
 //! What comes before everything else: the data folder, the database, the master secret.
 
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,9 +16,17 @@ use crate::error::Error;
 use crate::identifier::Shapes;
 use crate::password::LaneError;
 use crate::redis::Redis;
-use crate::secrets::{MasterSecret, SecretError, SecretSource, prepare_data_dir};
+use crate::secrets::{
+    MasterSecret, SecretError, SecretSource, exposed_secrets, generated_file, prepare_data_dir,
+};
+use crate::shared_clock::{Level, SharedClock};
 use crate::tables::setting;
 use crate::traces::TracesError;
+
+/// What the operator should do about a pooler in transaction mode.
+pub(super) const POOLED_BY_TRANSACTION: &str = "database.url: a pooler in transaction mode stands before PostgreSQL, and settings of a \
+     connection, such as its lock_timeout, reach other clients of the pooler; set \
+     database.prepared_statements = false, or let it pool by session";
 
 /// What an [`App`](super::App) is built from.
 pub struct Setup {
@@ -63,6 +72,20 @@ pub enum StartError {
          that command again, which goes on where it was interrupted"
     )]
     UnfinishedMove,
+    /// A command would write times that are wrong. A server starts, and refuses to serve meanwhile.
+    #[error("{0}")]
+    Clock(String),
+    /// The SQLite file is gone, and what was written beside it is there.
+    #[error(
+        "database.url: {} is missing, and {} shows that there was a database; mount or restore it, \
+         or start with --new-database to begin with an empty one", file.display(), beside.display()
+    )]
+    DatabaseMissing {
+        /// The file.
+        file: PathBuf,
+        /// What is there.
+        beside: PathBuf,
+    },
     /// The hash lane.
     #[error("passwords: {0}")]
     Lane(#[from] LaneError),
@@ -92,6 +115,21 @@ pub struct Notices {
     pub created: Option<PathBuf>,
 }
 
+/// Refuses a SQLite file that is missing although its write-ahead log, the master secret that was
+/// made for it or its audit file is there: a start would make an empty database in its place.
+pub fn check_database_file(config: &Config) -> Result<(), StartError> {
+    let Some(file) = config.sqlite_file().filter(|file| !file.exists()) else { return Ok(()) };
+    let mut log = file.clone().into_os_string();
+    log.push("-wal");
+    let secret = config.database_is_in_data_dir().then(|| generated_file(&config.data_dir));
+    let beside = [Some(log.into()), secret, config.audit_file()];
+    let is_used = |path: &PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
+    match beside.into_iter().flatten().find(is_used) {
+        Some(beside) => Err(StartError::DatabaseMissing { file, beside }),
+        None => Ok(()),
+    }
+}
+
 /// What is there before the app is.
 pub(super) struct Opened {
     pub(super) db: Db,
@@ -107,9 +145,12 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
     let Setup { config, entropy, .. } = setup;
     let mut notices = Notices { warnings: config.warnings(), created: None };
     notices.warnings.extend(prepare_data_dir(&config.data_dir)?);
-    let mut options = DbOptions::new(config.database_url().expose_secret());
-    options.max_connections = config.database.max_connections;
-    let db = Db::connect(options).await?;
+    notices.warnings.extend(exposed_secrets(config));
+    let db = Db::connect(database_options(config)).await?;
+    db.check_settings().await?;
+    if !setup.command && db.is_pooled_by_transaction().await? {
+        notices.warnings.push(POOLED_BY_TRANSACTION.to_owned());
+    }
     let check = known_check(&db, &db.schema().await?).await?;
     let may_create = config.database_is_in_data_dir() && check.is_none();
     let (master, source) =
@@ -130,6 +171,15 @@ pub(super) async fn open(setup: &Setup) -> Result<Opened, StartError> {
     }
     let (master, previous) = (Arc::new(master), previous.map(Arc::new));
     Ok(Opened { db, master, previous, check, notices })
+}
+
+/// How the configured database is opened.
+pub(crate) fn database_options(config: &Config) -> DbOptions {
+    DbOptions {
+        max_connections: config.database.max_connections,
+        prepared_statements: config.database.prepared_statements,
+        ..DbOptions::new(config.database_url().expose_secret())
+    }
 }
 
 /// Which master secret the database was set up with, if it was.
@@ -211,6 +261,23 @@ pub(super) async fn raise_longest_access_ttl(db: &Db, longest: Duration) -> Resu
     }
 }
 
+/// Compares this machine's clock with the one that all nodes share.
+pub(super) async fn shared_clock(
+    db: &Db,
+    clock: &Clock,
+    (command, notices): (bool, &mut Notices),
+) -> Result<SharedClock, StartError> {
+    let shared = SharedClock::new(db.clone(), clock.clone());
+    shared.measure().await?;
+    let Some(difference) = shared.difference() else { return Ok(shared) };
+    match difference.level() {
+        Level::Small => {}
+        Level::Excessive if command => return Err(StartError::Clock(difference.advice())),
+        Level::Large | Level::Excessive => notices.warnings.push(difference.advice()),
+    }
+    Ok(shared)
+}
+
 /// Redis, if it is configured. A server that cannot reach it starts all the same; a command asks
 /// it only when it has something to tell.
 pub(super) async fn redis(
@@ -224,9 +291,7 @@ pub(super) async fn redis(
     let name = master.derive("redis names");
     let redis = Redis::new(servers, &name[..12]);
     if !command && let Err(error) = redis.connect().await {
-        notices.warnings.push(format!(
-            "redis.url: nothing answers there ({error}); the database does its work meanwhile"
-        ));
+        notices.warnings.push(format!("redis.url: {}", error.explain()));
     }
     Ok(Some(redis))
 }

@@ -14,23 +14,27 @@ use url::Url;
 
 use super::output::table;
 use super::{Failure, Settings};
-use crate::app::inspect::inspect;
+use crate::app::check_database_file;
+use crate::app::inspect::{Inspected, inspect};
 use crate::clock::{Clock, Time};
 use crate::config::{Config, Overrides};
-use crate::db::DbError;
+use crate::db::{Db, DbError};
+use crate::http::dialects;
 use crate::network;
 use crate::redis::Redis;
 use crate::secrets;
+use crate::shared_clock::{self, Difference};
+use crate::tables::node;
 use crate::tables::signing_key::{self, SigningKeyRow, State};
 
-/// How far clocks may be apart before anybody notices.
-const SKEW: Duration = Duration::from_secs(2);
 /// Where keys are rotated by hand, one that signs for longer is worth a rotation.
 const OLD_KEY: Duration = Duration::from_hours(60 * 24);
 /// How long something that answers at all takes.
 const PATIENCE: Duration = Duration::from_secs(3);
 /// Less than this is soon full.
 const LITTLE_SPACE: u64 = 512 * 1024 * 1024;
+/// Less than this is full: the write-ahead log of SQLite grows to several megabytes.
+const NO_SPACE: u64 = 8 * 1024 * 1024;
 
 /// Looks for what is wrong, and says what to do. Changes nothing.
 #[derive(Args)]
@@ -83,10 +87,12 @@ impl Doctor {
         found.fine("configuration", "every key is known and has a value that can be meant");
         check_files(&mut found, &config);
         check_encryption(&mut found, "database", config.database_url().expose_secret());
-        for warning in config.warnings() {
+        for warning in config.warnings().into_iter().chain(dialects::warnings(&config)) {
             found.warn("configuration", warning);
         }
-        if config.sqlite_file().is_some_and(|file| !file.exists()) {
+        if let Err(error) = check_database_file(&config) {
+            found.fail("start", error.to_string());
+        } else if config.sqlite_file().is_some_and(|file| !file.exists()) {
             found.fine("start", "nothing is set up yet; the first start makes the database");
         } else {
             check_start(&mut found, &config).await;
@@ -131,7 +137,9 @@ async fn check_start(found: &mut Findings, config: &Config) {
             .warn("start", "master_secret_previous_file: the next start changes the master secret");
     }
     let now = Clock::System.now();
-    check_clock(found, now, inspected.db.time().await);
+    check_clock(found, &inspected.db).await;
+    check_writable(found, &inspected).await;
+    check_triggers(found, &inspected).await;
     if inspected.schema.pending.is_empty() {
         check_keys(found, signing_key::list(&inspected.db).await, (now, config));
     } else {
@@ -160,19 +168,61 @@ fn check_files(found: &mut Findings, config: &Config) {
             found.warn("files", format!("{key}: everyone may read {path} ({mode:04o}); {advice}"));
         }
     }
-    check_space(found, &config.data_dir);
+    for warning in secrets::exposed_secrets(config) {
+        found.warn("files", warning);
+    }
+    check_space(found, ("data_dir", &config.data_dir));
+    if let Some(file) = config.sqlite_file() {
+        let folder =
+            file.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
+        if folder != config.data_dir {
+            check_space(found, ("database.url", folder));
+        }
+    }
+}
+
+/// Triggers are nothing of this server's, and see every change.
+async fn check_triggers(found: &mut Findings, inspected: &Inspected) {
+    match inspected.db.triggers().await {
+        Ok(triggers) if triggers.is_empty() => found.fine("database", "it has no triggers"),
+        Ok(triggers) => found.warn(
+            "database",
+            format!(
+                "there are triggers, which may change or delete what the server writes: {}; find out \
+                 who made them, and run `countersign events verify --audit FILE`",
+                triggers.join(", ")
+            ),
+        ),
+        Err(error) => found.fail("database", format!("it does not list its triggers: {error}")),
+    }
+}
+
+/// Whether the database takes changes: it may be a standby, read-only, or not ours to change.
+async fn check_writable(found: &mut Findings, inspected: &Inspected) {
+    match inspected.db.obstacles().await {
+        Ok(obstacles) if obstacles.is_empty() => found.fine("database", "it can be written"),
+        Ok(obstacles) => {
+            for obstacle in obstacles {
+                found.fail("database", obstacle);
+            }
+        }
+        Err(error) => {
+            found.fail("database", format!("it does not say whether it can be written: {error}"));
+        }
+    }
 }
 
 fn mode(path: &Path) -> Option<u32> {
     Some(fs::metadata(path).ok()?.permissions().mode() & 0o777)
 }
 
-fn check_space(found: &mut Findings, data_dir: &Path) {
-    let Ok(space) = rustix::fs::statvfs(data_dir) else { return };
+fn check_space(found: &mut Findings, (key, folder): (&str, &Path)) {
+    let Ok(space) = rustix::fs::statvfs(folder) else { return };
     let free = space.f_bavail.saturating_mul(space.f_frsize);
-    let message =
-        format!("data_dir: {} MiB are free in {}", free / 1024 / 1024, data_dir.display());
-    if free < LITTLE_SPACE {
+    let message = format!("{key}: {} MiB are free in {}", free / 1024 / 1024, folder.display());
+    if free < NO_SPACE {
+        found.fail("space", format!("{message}; nothing can be changed until there is room"));
+    } else if free < LITTLE_SPACE {
         found.warn("space", format!("{message}; a full disk stops every change"));
     } else {
         found.fine("space", message);
@@ -208,25 +258,39 @@ fn check_encryption(found: &mut Findings, check: &'static str, url: &str) {
     }
 }
 
-fn check_clock(found: &mut Findings, ours: Time, theirs: Result<Option<Time>, DbError>) {
-    let theirs = match theirs {
-        Ok(Some(theirs)) => theirs,
-        Ok(None) => return,
+/// Compares this machine's clock with the database server's.
+async fn check_clock(found: &mut Findings, db: &Db) {
+    let difference = match shared_clock::compare(db, &Clock::System).await {
+        Ok(Some(difference)) => difference,
+        Ok(None) => return check_times(found, db).await,
         Err(error) => {
             return found.fail("clock", format!("the database does not tell the time: {error}"));
         }
     };
-    let apart = ours.since(theirs).max(theirs.since(ours));
-    if apart > SKEW {
-        let seconds = apart.as_secs_f64();
-        found.warn(
-            "clock",
-            format!(
-                "this machine's clock and the database's are {seconds:.1} s apart; let both follow NTP"
-            ),
+    match difference.level() {
+        shared_clock::Level::Small => {
+            found.fine("clock", "this machine's clock and the database's agree");
+        }
+        shared_clock::Level::Large => found.warn("clock", difference.advice()),
+        shared_clock::Level::Excessive => {
+            let advice = difference.advice();
+            found.fail("clock", format!("{advice}; until then the server answers 503"));
+        }
+    }
+}
+
+/// SQLite has no clock. A time that a server wrote, and that has not come yet, shows a wrong one.
+async fn check_times(found: &mut Findings, db: &Db) {
+    let Ok(running) = node::running(db).await else { return };
+    let Some(latest) = running.into_iter().map(|(_, seen_at)| seen_at).max() else { return };
+    let now = Clock::System.now();
+    let difference = Difference::between(latest, (now, now));
+    if now < latest && difference.level() != shared_clock::Level::Small {
+        let message = format!(
+            "this machine's clock is {difference} the time that a server wrote last; \
+             one of the two clocks is or was wrong"
         );
-    } else {
-        found.fine("clock", "this machine's clock and the database's agree");
+        found.warn("clock", message);
     }
 }
 
@@ -239,6 +303,12 @@ fn check_keys(
         Ok(rows) => rows,
         Err(error) => return found.fail("keys", error.to_string()),
     };
+    let latest = now.plus(shared_clock::LIMIT);
+    if !rows.is_empty() && rows.iter().all(|row| row.activates_at > latest) {
+        let message = "this machine's clock is behind: every signing key was made in its future; \
+                       set the clock: until then the server answers 503";
+        return found.fail("clock", message);
+    }
     let Some(active) = rows.iter().find(|row| row.state(&rows, now) == State::Active) else {
         return found.fail("keys", "no key signs now; run `countersign key rotate --now`");
     };
@@ -260,12 +330,7 @@ async fn check_redis(found: &mut Findings, config: &Config) {
     let Ok(Some(servers)) = config.redis.servers() else { return };
     match Redis::new(servers, b"doctor").connect().await {
         Ok(()) => found.fine("redis", "it answers"),
-        Err(error) => found.warn(
-            "redis",
-            format!(
-                "redis.url: nothing answers there ({error}); the database does its work meanwhile"
-            ),
-        ),
+        Err(error) => found.warn("redis", format!("redis.url: {}", error.explain())),
     }
 }
 

@@ -1,14 +1,13 @@
 //! `countersign migrate`
 
 use clap::Args;
-use secrecy::ExposeSecret as _;
 use serde_json::json;
 
 use super::{Failure, Settings, warn};
-use crate::app::StartError;
+use crate::app::{StartError, check_database_file, database_options};
 use crate::config::{Config, Overrides};
 use crate::db::migrations::MIGRATIONS;
-use crate::db::{Db, DbOptions, Schema};
+use crate::db::{Db, Schema};
 use crate::secrets::prepare_data_dir;
 
 /// Applies what is missing, as every start does, and says what it was.
@@ -27,8 +26,8 @@ impl Migrate {
 }
 
 async fn connect(config: &Config) -> Result<Db, Failure> {
-    let options = DbOptions::new(config.database_url().expose_secret());
-    Ok(Db::connect(options).await.map_err(StartError::Db)?)
+    check_database_file(config)?;
+    Ok(Db::connect(database_options(config)).await.map_err(StartError::Db)?)
 }
 
 async fn migrate(settings: &Settings, config: &Config) -> Result<(), Failure> {
@@ -54,6 +53,7 @@ async fn check(settings: &Settings, config: &Config) -> Result<(), Failure> {
 
 async fn schema(config: &Config) -> Result<Schema, Failure> {
     // Connecting would make the file.
+    check_database_file(config)?;
     if config.sqlite_file().is_some_and(|file| !file.exists()) {
         let pending = MIGRATIONS.iter().map(|migration| migration.name).collect();
         return Ok(Schema { version: 0, pending });

@@ -4,6 +4,7 @@
 mod apikey;
 mod completions;
 mod configuration;
+mod core_dump;
 mod doctor;
 mod events;
 mod health;
@@ -30,7 +31,7 @@ use clap::{Args, CommandFactory as _, Parser, Subcommand};
 use secrecy::SecretString;
 
 use self::output::escape;
-use crate::app::{App, Notices, Setup, StartError};
+use crate::app::{App, Notices, Setup, StartError, check_database_file};
 use crate::clock::Clock;
 use crate::config::{self, Config, ConfigError, Overrides};
 use crate::db::DbError;
@@ -198,7 +199,7 @@ impl Failure {
             Self::Config(_) | Self::Arguments(_) => 2,
             Self::Tampered(_) => 3,
             Self::Start(error) => match error {
-                StartError::Db(DbError::Configuration(_))
+                StartError::Db(DbError::Configuration(_) | DbError::Pooler)
                 | StartError::Secret(_)
                 | StartError::OtherMasterSecret
                 | StartError::Lane(_)
@@ -206,7 +207,12 @@ impl Failure {
                 | StartError::Cookies(_)
                 | StartError::Audit(_)
                 | StartError::Traces(_) => 2,
-                StartError::Db(_) | StartError::UnfinishedMove | StartError::Operation(_) => 1,
+                // A mount that comes late is there at the next start.
+                StartError::Db(_)
+                | StartError::DatabaseMissing { .. }
+                | StartError::UnfinishedMove
+                | StartError::Clock(_)
+                | StartError::Operation(_) => 1,
             },
         }
     }
@@ -221,6 +227,9 @@ pub fn run() -> ExitCode {
     }
     let command = command.unwrap_or(Command::Serve(serve));
     logging::start(if matches!(command, Command::Serve(_)) { "info" } else { "warn" });
+    if let Err(error) = core_dump::prevent() {
+        tracing::warn!("core dumps of this process cannot be prevented: {error}");
+    }
     let done = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(command.run(&settings)),
         Err(error) => Err(Failure::of(error)),
@@ -263,7 +272,10 @@ impl Settings {
             entropy: Entropy::System,
             command,
         };
-        Ok(App::build(setup).await?)
+        let warnings = dialects::warnings(&setup.config);
+        let (app, mut notices) = Box::pin(App::build(setup)).await?;
+        notices.warnings.extend(warnings);
+        Ok((app, notices))
     }
 
     /// Opens what a command works on, lets it work, and closes all in good order.
@@ -272,6 +284,7 @@ impl Settings {
         work: impl AsyncFnOnce(&App, &Caller) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let config = self.load(Overrides::default())?;
+        check_database_file(&config)?;
         let (app, notices) = self.build(config, true).await?;
         warn(&notices.warnings);
         if let Some(path) = &notices.created {

@@ -40,7 +40,9 @@ impl Move {
         let to = Source::find("--to", self.to.as_deref(), TO)?;
         let patient = |options| DbOptions { answer_timeout: PATIENCE, ..options };
         let from = from.connect(|it| DbOptions { read_only: true, ..patient(it) }).await?;
-        let now = Clock::System.now();
+        // Servers that use the source wrote when: this machine's clock may be wrong.
+        let database_time = from.time().await.unwrap_or_default();
+        let now = database_time.unwrap_or_else(|| Clock::System.now());
         let source = moving::Source::new(from.clone(), now).await?;
         let to = to.connect(patient).await?;
         let bar = Bar::new();

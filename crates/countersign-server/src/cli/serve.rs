@@ -7,11 +7,12 @@ use futures::FutureExt as _;
 use futures::future::try_join_all;
 use sd_notify::NotifyState;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, Settings};
-use crate::app::{App, Notices};
+use crate::app::{App, Notices, check_database_file};
 use crate::config::Overrides;
+use crate::http::cors::Cors;
 use crate::http::router::{metrics_router, router};
 use crate::http::server;
 use crate::tables::user;
@@ -19,7 +20,7 @@ use crate::tables::user;
 /// How many connections those may have who read the metrics on an address of their own.
 const METRICS_CONNECTIONS: usize = 64;
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT. SIGHUP opens the audit file anew.
 #[derive(Args, Default, PartialEq)]
 pub(super) struct Serve {
     /// Where to listen.
@@ -31,6 +32,9 @@ pub(super) struct Serve {
     /// Switch on a dialect of older clients; may be repeated.
     #[arg(long = "dialect", value_name = "NAME[=PREFIX]")]
     dialects: Vec<String>,
+    /// Begin with an empty database although files beside it show that there was one.
+    #[arg(long)]
+    new_database: bool,
 }
 
 impl Serve {
@@ -40,7 +44,13 @@ impl Serve {
     }
 
     pub(super) async fn run(self, settings: &Settings) -> Result<(), Failure> {
+        // First, since it ends a process that does not wait for it.
+        let hang_up = signal(SignalKind::hangup()).map_err(Failure::of)?;
+        let new_database = self.new_database;
         let config = settings.load(self.overrides())?;
+        if !new_database {
+            check_database_file(&config)?;
+        }
         let (app, notices) = settings.build(config, false).await?;
         let router = router(&app).map_err(Failure::of)?;
         let listener = bind("listen", app.config.listen).await?;
@@ -53,20 +63,22 @@ impl Serve {
         if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
             tracing::warn!("NOTIFY_SOCKET: systemd was not told that this is ready: {error}");
         }
-        let limits = server::Limits {
-            max_connections: app.config.http.max_connections,
-            ..server::Limits::default()
-        };
+        let limits = server::Limits::of(&app.config);
         let stop = stop_signal().map_err(Failure::of)?.shared();
         let mut served =
             vec![server::serve(listener, router, limits.clone(), stop.clone()).boxed()];
         if let Some(listener) = metrics {
-            let limits = server::Limits { max_connections: METRICS_CONNECTIONS, ..limits };
+            let limits = server::Limits {
+                max_connections: METRICS_CONNECTIONS,
+                cors: Cors::default(),
+                ..limits
+            };
             served.push(server::serve(listener, metrics_router(&app), limits, stop).boxed());
         }
         tokio::select! {
             served = try_join_all(served) => served.map(drop).map_err(Failure::of)?,
             () = app.attend() => {}
+            () = reopen_files(&app, hang_up) => {}
         }
         tracing::info!("stopped");
         app.shut_down().await.map_err(Failure::of)
@@ -84,6 +96,7 @@ impl Serve {
     }
 }
 
+/// What clients may ask for, as the operator set it.
 async fn bind(key: &str, address: SocketAddr) -> Result<TcpListener, Failure> {
     let bound = TcpListener::bind(address).await;
     bound.map_err(|error| Failure::Failed(format!("{key}: {address}: {error}")))
@@ -138,6 +151,15 @@ fn quoted(word: &str) -> String {
         return word.to_owned();
     }
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Opens the audit file anew at each SIGHUP, as programs that rotate files expect. Never ends.
+async fn reopen_files(app: &App, mut hang_up: Signal) {
+    while hang_up.recv().await.is_some() {
+        app.audit.reopen();
+        tracing::info!("SIGHUP: the audit file is opened anew");
+    }
+    std::future::pending::<()>().await;
 }
 
 /// Ends at SIGTERM and at SIGINT.

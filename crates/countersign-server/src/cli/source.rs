@@ -35,7 +35,7 @@ impl Source {
                 )));
             }
             Some(url) => url.to_owned(),
-            None => std::env::var(variable).map_err(|_| {
+            None => std::env::var(variable).map(|url| url.trim().to_owned()).map_err(|_| {
                 Failure::Arguments(format!(
                     "{flag}: say which database, here or in the variable {variable} (there, if its \
                      URL has a password)"

@@ -33,7 +33,7 @@ pub(super) enum User {
     Disable { user: String },
     /// Let a disabled user in again.
     Enable { user: String },
-    /// Forget the failed attempts that keep a user from logging in.
+    /// Forget the failed attempts that slow down a user's logins.
     Unlock { user: String },
     /// Delete a user, with all that they are found by, and end their sessions.
     Delete {

@@ -1,7 +1,7 @@
 //! Reads the configuration from its four sources: flags, environment, file, defaults.
 
-use std::fs;
 use std::path::Path;
+use std::{fs, iter};
 
 use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
@@ -66,8 +66,10 @@ impl Config {
         if let Some(file) = file {
             figment = figment.merge(Layer::file(file)?);
         }
-        let mut variables: Vec<_> =
-            env.into_iter().filter_map(|it| variable(it, &defaults)).collect();
+        let mut variables = Vec::new();
+        for named in env {
+            variables.extend(variable(named, &defaults)?);
+        }
         variables.sort_by(|one, other| one.origin.cmp(&other.origin));
         for setting in variables.iter().chain(&flags.settings) {
             figment = figment.merge(Layer::setting(setting, &defaults));
@@ -84,11 +86,43 @@ impl Config {
 /// What a variable of the environment sets, if it is one of ours.
 ///
 /// Orchestrators put variables of their own beside ours (`COUNTERSIGN_PORT`), so a name without
-/// the separator counts only if it is a top-level key.
-fn variable((name, text): (String, String), defaults: &Value) -> Option<Setting> {
-    let key = name.strip_prefix(PREFIX)?.to_ascii_lowercase();
+/// the separator counts only if it is a top-level key. One that is a key but for its underscores is
+/// refused: the server would start with the default instead, such as another database.
+///
+/// White space around the value is not part of it: secrets made from files end in a line break.
+fn variable(
+    (name, text): (String, String),
+    defaults: &Value,
+) -> Result<Option<Setting>, ConfigError> {
+    let Some(key) = name.strip_prefix(PREFIX).map(str::to_ascii_lowercase) else {
+        return Ok(None);
+    };
+    let dotted = key.replace(SEPARATOR, ".");
+    if defaults.find_ref(&dotted).is_none()
+        && let Some(meant) = keys(defaults).into_iter().find(|it| letters(it) == letters(&dotted))
+    {
+        let right = meant.replace('.', SEPARATOR).to_ascii_uppercase();
+        let problem = format!("the variable for this key is {PREFIX}{right}");
+        return Err(ConfigError::Key { key: meant, origin: Some(name), problem });
+    }
     let ours = key.contains(SEPARATOR) || defaults.find_ref(&key).is_some();
-    ours.then(|| Setting { origin: name, key: key.replace(SEPARATOR, "."), text })
+    let text = text.trim().to_owned();
+    Ok(ours.then_some(Setting { origin: name, key: dotted, text }))
+}
+
+/// Every dotted key, sections as well.
+fn keys(values: &Value) -> Vec<String> {
+    let Some(values) = values.as_dict() else { return Vec::new() };
+    let below = |(key, value): (&String, &Value)| {
+        let inner = keys(value).into_iter().map(|inner| format!("{key}.{inner}"));
+        iter::once(key.clone()).chain(inner).collect::<Vec<_>>()
+    };
+    values.iter().flat_map(below).collect()
+}
+
+/// A key without what separates its words.
+fn letters(key: &str) -> String {
+    key.chars().filter(|c| !matches!(c, '_' | '.')).collect()
 }
 
 /// Reads `text` as the type that the key's default has.

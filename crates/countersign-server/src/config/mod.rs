@@ -16,9 +16,11 @@ pub use countersign::Algorithm;
 
 pub use self::dialect::{DialectConfig, ListUsers, PasswordPolicy};
 pub use self::error::ConfigError;
+pub use self::host_name::HostName;
 pub use self::load::{Overrides, environment};
 pub use self::origins::Origins;
 pub use self::public_url::PublicUrl;
+pub use self::rate::Rate;
 pub use self::redis::{RedisConfig, RedisServers};
 pub use self::signing_secret::SigningSecret;
 pub use self::traces::{CollectorUrl, TracesConfig};
@@ -26,9 +28,11 @@ pub use self::traces::{CollectorUrl, TracesConfig};
 mod dialect;
 mod error;
 mod form;
+mod host_name;
 mod load;
 mod origins;
 mod public_url;
+mod rate;
 mod redis;
 mod signing_secret;
 #[cfg(test)]
@@ -101,6 +105,9 @@ pub struct DatabaseConfig {
     pub url: Option<SecretString>,
     /// Connections to PostgreSQL or MySQL; readers of SQLite.
     pub max_connections: u32,
+    /// Whether statements are prepared once for each connection, under a name. PostgreSQL only: a
+    /// pooler in transaction mode may lose the names.
+    pub prepared_statements: bool,
 }
 
 /// Access tokens.
@@ -165,6 +172,8 @@ pub struct PasswordsConfig {
     pub min_length: usize,
     /// Whether common passwords and the user's own identifiers are refused.
     pub blocklist: bool,
+    /// Words that are refused as the name of the service is: those of a company or a product.
+    pub context_words: Vec<String>,
     /// Argon2id's memory.
     pub memory_kib: u32,
     /// Argon2id's passes.
@@ -225,18 +234,23 @@ pub struct AuditConfig {
     pub retention: Option<Duration>,
 }
 
-/// Limits on attempts.
+/// Limits on attempts and registrations.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitsConfig {
-    /// Per address and per account.
+    /// Whether there are any.
     pub enabled: bool,
+    /// Registrations from one network; `None` is without limit.
+    #[serde(with = "form::parsed")]
+    pub registrations: Option<Rate>,
 }
 
 /// The HTTP server.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HttpConfig {
+    /// Host names that requests may carry besides the one of the public URL.
+    pub hosts: Vec<HostName>,
     /// How many connections are open at a time.
     pub max_connections: usize,
     /// How many of them may be streams of revocations.
@@ -261,7 +275,7 @@ impl Default for Config {
             master_secret_file: None,
             master_secret_previous_file: None,
             trusted_proxies: Vec::new(),
-            database: DatabaseConfig { url: None, max_connections: 16 },
+            database: DatabaseConfig { url: None, max_connections: 16, prepared_statements: true },
             redis: RedisConfig { url: None },
             tokens: TokensConfig {
                 issuer: None,
@@ -283,6 +297,7 @@ impl Default for Config {
             passwords: PasswordsConfig {
                 min_length: 8,
                 blocklist: true,
+                context_words: Vec::new(),
                 memory_kib: 19 * 1024,
                 iterations: 2,
                 parallelism: 1,
@@ -296,8 +311,8 @@ impl Default for Config {
                 file: Some("audit.jsonl".into()),
                 retention: Some(Duration::from_hours(365 * 24)),
             },
-            limits: LimitsConfig { enabled: true },
-            http: HttpConfig { max_connections: 10_000, max_streams: 1_000 },
+            limits: LimitsConfig { enabled: true, registrations: Some(Rate::REGISTRATIONS) },
+            http: HttpConfig { hosts: Vec::new(), max_connections: 10_000, max_streams: 1_000 },
             metrics: MetricsConfig { listen: None },
             traces: TracesConfig { otlp: None, headers: BTreeMap::new(), sample_ratio: 1.0 },
             dialects: Vec::new(),

@@ -76,7 +76,7 @@ pub(super) fn is_plain_off_loopback(url: &Url) -> bool {
 
 impl Default for PublicUrl {
     fn default() -> Self {
-        Self::parse("http://127.0.0.1:8080").expect("the default is a public URL")
+        Self::parse("http://localhost:8080").expect("the default is a public URL")
     }
 }
 

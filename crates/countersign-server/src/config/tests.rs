@@ -83,8 +83,8 @@ fn the_example_shows_every_key_of_a_dialect() {
 #[test]
 fn without_anything_the_defaults_hold() {
     let config = Config::load(None, [], &Overrides::default(), &[]).expect("defaults");
-    assert_eq!(config.issuer(), "http://127.0.0.1:8080");
-    assert_eq!(config.audience(), "http://127.0.0.1:8080");
+    assert_eq!(config.issuer(), "http://localhost:8080");
+    assert_eq!(config.audience(), "http://localhost:8080");
     assert_eq!(config.database_url().expose_secret(), "sqlite:countersign-data/countersign.db");
     assert!(config.database_is_in_data_dir());
     assert_eq!(config.audit_file(), Some("countersign-data/audit.jsonl".into()));
@@ -142,6 +142,41 @@ fn variables_of_orchestrators_are_not_ours() {
 }
 
 #[test]
+fn a_variable_that_is_a_key_but_for_its_underscores_is_refused_with_the_right_name() {
+    for (name, right) in [
+        ("COUNTERSIGN_DATABASE_URL", "COUNTERSIGN_DATABASE__URL"),
+        ("COUNTERSIGN_TOKENS_ACCESS_TTL", "COUNTERSIGN_TOKENS__ACCESS_TTL"),
+        ("COUNTERSIGN_TOKENS__ACCESS__TTL", "COUNTERSIGN_TOKENS__ACCESS_TTL"),
+        ("COUNTERSIGN_TOKENS__ACCESSTTL", "COUNTERSIGN_TOKENS__ACCESS_TTL"),
+        ("COUNTERSIGN_DATADIR", "COUNTERSIGN_DATA_DIR"),
+        ("COUNTERSIGN_TRUSTED__PROXIES", "COUNTERSIGN_TRUSTED_PROXIES"),
+    ] {
+        let error = load_env(name, "x").expect_err(name).to_string();
+        assert!(error.contains(right) && error.ends_with(&format!("(set by {name})")), "{error}");
+    }
+}
+
+#[test]
+fn white_space_around_a_variable_is_not_part_of_its_value() {
+    let env = [
+        ("COUNTERSIGN_DATABASE__URL", "sqlite:/data/a.db\n"),
+        ("COUNTERSIGN_DATA_DIR", " /data\r\n"),
+        ("COUNTERSIGN_LISTEN", "\t127.0.0.1:1\n"),
+        ("COUNTERSIGN_PASSWORDS__BLOCKLIST", "false\n"),
+        ("COUNTERSIGN_HTTP__MAX_CONNECTIONS", "77\n"),
+        ("COUNTERSIGN_TOKENS__ACCESS_TTL", "5m\n"),
+        ("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.0/8\n"),
+        ("COUNTERSIGN_REGISTRATION__MODE", "closed\n"),
+        ("COUNTERSIGN_PUBLIC_URL", "https://a.example\n"),
+    ];
+    let config = load_with("", &env, &Overrides::default()).expect("good");
+    assert_eq!(config.database_url().expose_secret(), "sqlite:/data/a.db");
+    assert_eq!(config.issuer(), "https://a.example");
+    assert_eq!(config.audit_file(), Some("/data/audit.jsonl".into()));
+    assert_eq!((config.http.max_connections, config.passwords.blocklist), (77, false));
+}
+
+#[test]
 fn d9_an_unknown_key_is_refused_by_name_and_source() {
     for (text, key) in [
         ("colour = 1", "colour"),
@@ -155,7 +190,7 @@ fn d9_an_unknown_key_is_refused_by_name_and_source() {
     for (name, key) in [
         ("COUNTERSIGN_TOKENS__ACCES_TTL", "tokens.acces_ttl"),
         ("COUNTERSIGN_TOKEN__ACCESS_TTL", "token"),
-        ("COUNTERSIGN_TOKENS__ACCESS__TTL", "tokens.access"),
+        ("COUNTERSIGN_TOKENS__LIFE__ACCESS", "tokens.life"),
     ] {
         let error = load_env(name, "1m").expect_err("unknown");
         assert_eq!(error.key(), Some(key));
@@ -270,6 +305,8 @@ fn numbers_and_times_that_cannot_be_meant_are_refused() {
         ("passwords", "parallelism = 0"),
         ("passwords", "queue = 0"),
         ("database", "max_connections = 0"),
+        ("database", "prepared_statements = false"),
+        ("database", "prepared_statements = false\nurl = \"mysql://h/d\""),
         ("database", "url = \"sqlite:\""),
         ("database", "url = \"sqlite://:memory:\""),
         ("database", "url = \"redis://h\""),
@@ -314,6 +351,24 @@ fn origins_are_written_as_browsers_write_them() {
     }
     assert_eq!(load("[cors]\norigins = [\"*\"]").expect("any").cors.origins, Origins::Any);
     refused("[cors]\norigins = [\"*\"]\n[cookies]\nenabled = true", "cors.origins");
+}
+
+#[test]
+fn hosts_are_names_as_clients_write_them() {
+    for bad in
+        ["", "*", "*.example.org", "https://a.example", "a.example:8080", "a.example/x", "a b"]
+    {
+        refused(&format!("[http]\nhosts = [\"{bad}\"]"), "http.hosts.0");
+    }
+    for (written, read) in [
+        ("auth.example.org", "auth.example.org"),
+        ("Auth.Example.Org.", "auth.example.org"),
+        ("bücher.example", "xn--bcher-kva.example"),
+        ("192.0.2.7", "192.0.2.7"),
+    ] {
+        let config = load(&format!("[http]\nhosts = [\"{written}\"]")).expect(written);
+        assert_eq!(config.http.hosts[0].as_str(), read);
+    }
 }
 
 fn dialect(settings: &str) -> String {

@@ -23,8 +23,20 @@ impl Config {
                 ));
             }
         }
+        let is_behind_proxy = self.public_url.as_str().starts_with("https:");
+        if is_behind_proxy && self.trusted_proxies.is_empty() {
+            warnings.push(
+                "trusted_proxies: public_url is https, so there is a proxy in front, and every client \
+                 has the proxy's address: one that guesses passwords slows down all others; name the \
+                 proxy's address or network"
+                    .into(),
+            );
+        }
         if !self.limits.enabled {
-            warnings.push("limits.enabled: passwords can be tried without limit".into());
+            warnings.push(
+                "limits.enabled: passwords can be tried, and accounts registered, without limit"
+                    .into(),
+            );
         }
         if self.traces.shows_headers() {
             warnings.push("traces.headers: over http others may read them on the way".into());

@@ -145,13 +145,15 @@ impl Db {
         let result = loop {
             let attempt = match &self.inner.store {
                 Store::Server(server) => attempt(server, name, &mut change).await,
-                Store::Sqlite(sqlite) => match submit(&sqlite.writer, name, change).await {
-                    Ok((again, attempt)) => {
-                        change = again;
-                        attempt
+                Store::Sqlite(sqlite) => {
+                    match submit(&sqlite.writer, started, (name, change)).await {
+                        Ok((again, attempt)) => {
+                            change = again;
+                            attempt
+                        }
+                        Err(error) => break Err(E::from(error)),
                     }
-                    Err(error) => break Err(E::from(error)),
-                },
+                }
             };
             if !attempt.retry || retries == RETRIES {
                 break attempt.result;
@@ -163,8 +165,14 @@ impl Db {
         let took = Clock::System.monotonic().saturating_sub(started);
         self.inner.door.counter(name).note(took, retries, result.is_err());
         part.retried(retries);
-        if result.as_ref().err().and_then(AsDbError::as_db_error).is_some() {
-            part.failed();
+        match &result {
+            Ok(_) => self.inner.condition.committed(),
+            Err(error) => {
+                if let Some(error) = error.as_db_error() {
+                    self.inner.condition.failed(error);
+                    part.failed();
+                }
+            }
         }
         result
     }
@@ -212,7 +220,7 @@ async fn attempt<T, E: From<DbError> + AsDbError>(
     let Ok(attempt) = timeout(server.answer_timeout(), run(&mut tx, name, change)).await else {
         return Attempt::failed(too_late());
     };
-    let is_lost = matches!(tx.failed(), Some(DbError::Unavailable(_)));
+    let is_lost = tx.failed().is_some_and(DbError::loses_connection);
     let Ok(value) = attempt.result else {
         if !is_lost
             && let Ok(Ok(())) = timeout(server.answer_timeout(), lease.raw("ROLLBACK")).await
@@ -255,11 +263,12 @@ fn after_failed_commit(error: &sqlx::Error) -> Ended {
     }
 }
 
-/// One run on SQLite, in whatever group the writer puts it. Gives the closure back.
+/// One run on SQLite, in whatever group the writer puts it. Gives the closure back. Whoever has
+/// waited for too long since `started` is told so; the writer still runs the closure.
 async fn submit<T, E, F>(
     writer: &Writer,
-    name: &'static str,
-    change: F,
+    started: Duration,
+    (name, change): (&'static str, F),
 ) -> Result<(F, Attempt<T, E>), DbError>
 where
     F: Change<T, E>,
@@ -268,8 +277,15 @@ where
 {
     let (reply, answer) = oneshot::channel();
     let waiting = Waiting { name, change, attempt: None, endings: Endings::new(), reply };
-    writer.send(Box::new(waiting)).await?;
-    answer.await.map_err(|_| DbError::Unavailable("the database writer is gone".to_owned()))
+    let gone = |_| DbError::Unavailable("the database writer is gone".to_owned());
+    let run = async {
+        writer.send(Box::new(waiting)).await?;
+        answer.await.map_err(gone)
+    };
+    timeout(writer.patience_left(started), run).await.unwrap_or_else(|_| {
+        writer.check_disk()?;
+        Err(too_late())
+    })
 }
 
 /// A change on its way through SQLite's writer.

@@ -19,11 +19,10 @@ const POSTGRES: Sql = sql!(
     "SELECT name, setting FROM pg_settings \
      WHERE name IN ('fsync', 'synchronous_commit', 'full_page_writes')"
 );
+/// Not `SELECT @@…`: of a variable that a newer version has not, it makes an error.
 const MYSQL: Sql = sql!(
-    "SELECT 'innodb_flush_log_at_trx_commit', CAST(@@innodb_flush_log_at_trx_commit AS CHAR) \
-     UNION ALL SELECT 'innodb_doublewrite', CAST(@@innodb_doublewrite AS CHAR) \
-     UNION ALL SELECT 'sync_binlog', CAST(@@sync_binlog AS CHAR) FROM (SELECT 1) x \
-     WHERE @@log_bin <> 0"
+    "SHOW VARIABLES WHERE Variable_name IN ('innodb_flush_log_at_trx_commit', \
+     'innodb_doublewrite', 'sync_binlog', 'log_bin', 'binlog_format')"
 );
 
 impl Db {
@@ -32,14 +31,42 @@ impl Db {
     /// # Errors
     /// When the database cannot be asked.
     pub async fn durability(&self) -> Result<Vec<Warning>, DbError> {
-        let Store::Server(server) = &self.inner.store else { return Ok(Vec::new()) };
-        let sql = if server.kind() == Kind::Postgres { POSTGRES } else { MYSQL };
-        let settings: Vec<(String, String)> = self.list(sql, &[]).await?;
+        let mut settings = self.settings().await?;
+        if !has_binary_log(&settings) {
+            settings.retain(|(setting, _)| setting != "sync_binlog");
+        }
         let warn = |(setting, value): (String, String)| {
             risk(&setting, &value).map(|risk| Warning { setting, value, risk })
         };
         Ok(settings.into_iter().filter_map(warn).collect())
     }
+
+    /// Refuses settings with which no change succeeds.
+    ///
+    /// # Errors
+    /// [`DbError::Configuration`] says what to set; or when the database cannot be asked.
+    pub async fn check_settings(&self) -> Result<(), DbError> {
+        if self.kind() != Kind::MySql {
+            return Ok(());
+        }
+        let settings = self.settings().await?;
+        let by_statement = ("binlog_format".to_owned(), "STATEMENT".to_owned());
+        if has_binary_log(&settings) && settings.contains(&by_statement) {
+            let wrong = "binlog_format is STATEMENT, with which MySQL refuses every change at READ \
+                         COMMITTED (error 1665); set it to ROW or MIXED";
+            return Err(DbError::Configuration(wrong.to_owned()));
+        }
+        Ok(())
+    }
+
+    async fn settings(&self) -> Result<Vec<(String, String)>, DbError> {
+        let Store::Server(server) = &self.inner.store else { return Ok(Vec::new()) };
+        self.list(if server.kind() == Kind::Postgres { POSTGRES } else { MYSQL }, &[]).await
+    }
+}
+
+fn has_binary_log(settings: &[(String, String)]) -> bool {
+    settings.iter().any(|(setting, value)| setting == "log_bin" && value == "ON")
 }
 
 fn risk(setting: &str, value: &str) -> Option<&'static str> {

@@ -18,6 +18,16 @@ pub enum DbError {
     /// No connection, no room, or no answer in time. A write that ends so may have been done.
     #[error("the database is unavailable: {0}")]
     Unavailable(String),
+    /// The database takes no changes: it is read-only, it is full, its disk fails or does not
+    /// answer, or its file is another one now.
+    #[error("the database cannot be written: {0}")]
+    Unwritable(String),
+    /// The database cannot be read, or what is read makes no sense.
+    #[error("the database is damaged: {0}")]
+    Damaged(String),
+    /// All connections are in use, and none of them came free in time. Nothing was done.
+    #[error("the database has too much to do: {0}")]
+    Busy(&'static str),
     /// A closure given to `write` waited for something that is not its transaction.
     #[error("the write `{name}` waits for something other than its transaction")]
     Pending {
@@ -49,6 +59,12 @@ pub enum DbError {
     /// The URL does not say which database, or names one that cannot serve.
     #[error("{0}")]
     Configuration(String),
+    /// The names of prepared statements are lost on the way to PostgreSQL.
+    #[error(
+        "a pooler before PostgreSQL does not keep prepared statements: set \
+         database.prepared_statements = false, or let it pool by session"
+    )]
+    Pooler,
     /// The schema is not one that this binary can bring up to date.
     #[error("{0}")]
     Schema(String),
@@ -67,7 +83,19 @@ impl DbError {
 
     /// Whether the database could not be had, so that the caller answers 503.
     pub fn is_unavailable(&self) -> bool {
-        matches!(self, Self::Unavailable(_) | Self::Conflict(_))
+        matches!(self, Self::Unavailable(_) | Self::Busy(_) | Self::Conflict(_) | Self::Pooler)
+            || self.is_unusable()
+    }
+
+    /// Whether the database cannot be used before somebody does something about it, whoever asks
+    /// and whatever is asked.
+    pub fn is_unusable(&self) -> bool {
+        matches!(self, Self::Unwritable(_) | Self::Damaged(_))
+    }
+
+    /// Whether the connection must not be used again.
+    pub(super) fn loses_connection(&self) -> bool {
+        matches!(self, Self::Unavailable(_)) || self.is_unusable()
     }
 }
 
@@ -98,11 +126,22 @@ impl From<rusqlite::Error> for DbError {
             ) => Self::Unique,
             (ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked, _) => Self::Conflict(message),
             (
+                ErrorCode::SystemIoFailure,
+                rusqlite::ffi::SQLITE_IOERR_READ
+                | rusqlite::ffi::SQLITE_IOERR_SHORT_READ
+                | rusqlite::ffi::SQLITE_IOERR_CORRUPTFS,
+            )
+            | (ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase, _) => Self::Damaged(message),
+            (
                 ErrorCode::DiskFull
                 | ErrorCode::SystemIoFailure
-                | ErrorCode::OutOfMemory
                 | ErrorCode::CannotOpen
-                | ErrorCode::ReadOnly
+                | ErrorCode::PermissionDenied
+                | ErrorCode::ReadOnly,
+                _,
+            ) => Self::Unwritable(message),
+            (
+                ErrorCode::OutOfMemory
                 | ErrorCode::FileLockingProtocolFailed
                 | ErrorCode::OperationInterrupted,
                 _,
@@ -143,15 +182,58 @@ pub(super) fn server_code(refusal: &dyn sqlx::error::DatabaseError) -> String {
 /// Sorts a server's refusal: SQLSTATE has five characters, MySQL's numbers have four.
 fn refused(code: &str, message: String) -> DbError {
     match code {
+        // A statement of this name is there already, or is not there.
+        "42P05" | "26000" => DbError::Pooler,
         "40001" | "40P01" | "1213" | "1020" => DbError::Conflict(message),
-        // A lock not given in time, a cancelled statement, a standby, a full disk, a shutdown.
-        "55P03" | "57014" | "25006" | "1205" | "1290" | "1836" | "1021" | "1114" | "1040"
-        | "1053" | "1158" | "1159" | "1160" | "1161" | "1317" | "3024" | "1969" => {
-            DbError::Unavailable(message)
+        // A lock not given in time, a cancelled statement, too many connections, a shutdown.
+        "55P03" | "57014" | "1205" | "1040" | "1053" | "1158" | "1159" | "1160" | "1161"
+        | "1317" | "3024" | "1969" => DbError::Unavailable(message),
+        // A standby, a full disk or table, a disk that fails.
+        "25006" | "53100" | "58030" | "1290" | "1836" | "1021" | "1026" | "1030" | "1114" => {
+            DbError::Unwritable(message)
         }
+        "XX001" | "XX002" | "1712" => DbError::Damaged(message),
         _ if code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2]) => {
             DbError::Unavailable(message)
         }
         _ => DbError::Statement { code: code.to_owned(), message },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_that_takes_no_changes_is_told_from_one_that_is_busy() {
+        let kind = |code| refused(code, String::new());
+        for code in ["25006", "53100", "58030", "1290", "1836", "1021", "1114"] {
+            assert_eq!(kind(code), DbError::Unwritable(String::new()), "{code}");
+        }
+        for code in ["XX001", "XX002", "1712"] {
+            assert_eq!(kind(code), DbError::Damaged(String::new()), "{code}");
+        }
+        for code in ["55P03", "57P01", "53300", "08006", "1205", "1040"] {
+            assert_eq!(kind(code), DbError::Unavailable(String::new()), "{code}");
+            assert!(!kind(code).is_unusable() && kind(code).is_unavailable(), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_is_unavailable_and_no_refused_statement() {
+        let failed = |code| {
+            DbError::from(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None))
+        };
+        for code in [rusqlite::ffi::SQLITE_CORRUPT, rusqlite::ffi::SQLITE_NOTADB] {
+            assert!(matches!(failed(code), DbError::Damaged(_)), "{code}");
+        }
+        assert!(matches!(failed(rusqlite::ffi::SQLITE_IOERR_READ), DbError::Damaged(_)));
+        for code in [
+            rusqlite::ffi::SQLITE_FULL,
+            rusqlite::ffi::SQLITE_READONLY,
+            rusqlite::ffi::SQLITE_IOERR_FSYNC,
+        ] {
+            assert!(matches!(failed(code), DbError::Unwritable(_)), "{code}");
+        }
     }
 }

@@ -72,8 +72,10 @@ const LIST: Sql = sql!("SELECT version, name, state FROM migrations ORDER BY ver
 const BEGUN: Sql = sql!("INSERT INTO migrations (version, name, state) VALUES (?, ?, 'begun')");
 const NOT_BEGUN: Sql = sql!("DELETE FROM migrations WHERE version = ? AND state = 'begun'");
 const DONE: Sql = sql!("UPDATE migrations SET state = 'done' WHERE version = ?");
-/// MySQL's locks are the whole server's, so that the name tells which database is meant.
-const LOCK: Sql = sql!("SELECT GET_LOCK(CONCAT('countersign ', MD5(DATABASE())), ?)");
+/// MySQL's locks are the whole server's, so that the name tells which database is meant. It may have
+/// 64 characters. MySQL 9.6 has no `MD5` any longer.
+const LOCK: Sql =
+    sql!("SELECT GET_LOCK(LEFT(CONCAT('countersign ', SHA2(DATABASE(), 256)), 64), ?)");
 
 /// The table of the marks.
 const MARKS: &str = "CREATE TABLE IF NOT EXISTS migrations (\
@@ -129,7 +131,7 @@ fn is_missing(code: &str, message: &str) -> bool {
 
 fn explain(migration: &Migration, error: DbError) -> DbError {
     match error {
-        DbError::Unavailable(_) | DbError::Conflict(_) => error,
+        error if error.is_unavailable() => error,
         error => DbError::Schema(format!("migration {} failed: {error}", migration.name)),
     }
 }

@@ -55,6 +55,10 @@ pub const MIGRATIONS: &[Migration] = &[
     migration!("37_sessions_live.sql"),
     migration!("38_events_user_kind.sql"),
     migration!("39_events_subject.sql"),
+    migration!("40_sessions_network.sql"),
+    migration!("41_sessions_by_network.sql"),
+    migration!("42_rate_limits.sql"),
+    migration!("43_rate_limits_until.sql"),
 ];
 
 #[cfg(test)]

@@ -2,12 +2,14 @@
 
 mod clock;
 mod columns;
+mod condition;
 mod door;
 mod durability;
 mod error;
 pub mod foreign;
 mod migrate;
 pub mod migrations;
+mod obstacles;
 mod server;
 mod sql;
 mod sqlite;
@@ -61,12 +63,17 @@ impl Kind {
 pub struct DbOptions {
     /// `sqlite:PATH`, `postgres://…` or `mysql://…`, with what TLS it needs.
     pub url: String,
-    /// How many connections to a server at most.
+    /// How many connections to a server at most, beside the one of [`Db::watch`].
     pub max_connections: u32,
     /// How long a connection, a lock or a read by key is waited for.
     pub busy_timeout: Duration,
     /// How long a server may take over a list or a whole write; then its connection is closed.
     pub answer_timeout: Duration,
+    /// How long a read by [`Db::watch`] may take; then it is tried on another connection, once.
+    pub watch_timeout: Duration,
+    /// Whether statements are prepared once for each connection, under a name; PostgreSQL only.
+    /// Otherwise nothing outlives a transaction, neither a statement nor a setting.
+    pub prepared_statements: bool,
     /// Whether every write is to be refused, and a SQLite file that is not there as well.
     pub read_only: bool,
 }
@@ -79,6 +86,8 @@ impl DbOptions {
             max_connections: 10,
             busy_timeout: Duration::from_secs(2),
             answer_timeout: Duration::from_secs(10),
+            watch_timeout: Duration::from_secs(1),
+            prepared_statements: true,
             read_only: false,
         }
     }
@@ -91,6 +100,8 @@ impl fmt::Debug for DbOptions {
             .field("max_connections", &self.max_connections)
             .field("busy_timeout", &self.busy_timeout)
             .field("answer_timeout", &self.answer_timeout)
+            .field("watch_timeout", &self.watch_timeout)
+            .field("prepared_statements", &self.prepared_statements)
             .field("read_only", &self.read_only)
             .finish_non_exhaustive()
     }
@@ -105,6 +116,7 @@ pub struct Db {
 struct Inner {
     store: Store,
     door: door::Door,
+    condition: condition::Condition,
 }
 
 enum Store {
@@ -135,7 +147,12 @@ impl Db {
                 return Err(DbError::Configuration(expected.to_owned()));
             }
         };
-        Ok(Self { inner: Arc::new(Inner { store, door: door::Door::default() }) })
+        let condition = condition::Condition::new(match &store {
+            Store::Sqlite(sqlite) => sqlite.path().display().to_string(),
+            Store::Server(server) => server.address().to_owned(),
+        });
+        let door = door::Door::default();
+        Ok(Self { inner: Arc::new(Inner { store, door, condition }) })
     }
 
     /// The first row, if there is one. For reads by key: on SQLite it runs where it is called, and
@@ -149,7 +166,7 @@ impl Db {
             Store::Sqlite(sqlite) => sqlite.readers.find(sql, params),
             Store::Server(server) => server.find(sql, params).await,
         });
-        row?.map(|mut row| T::from_row(&mut row)).transpose()
+        self.noting(row)?.map(|mut row| T::from_row(&mut row)).transpose()
     }
 
     /// All rows. Also for a single row that takes long to find.
@@ -158,10 +175,42 @@ impl Db {
     /// Whatever the database says, or [`DbError::Column`].
     pub async fn list<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Vec<T>, DbError> {
         let part = Part::read(self.kind().system(), sql.text());
-        tx::read_all(part.unless_failed(match &self.inner.store {
+        let rows = part.unless_failed(match &self.inner.store {
             Store::Sqlite(sqlite) => sqlite.readers.list(sql, params).await,
             Store::Server(server) => server.list(sql, params).await,
-        })?)
+        });
+        tx::read_all(self.noting(rows)?)
+    }
+
+    fn noting<T>(&self, read: Result<T, DbError>) -> Result<T, DbError> {
+        read.inspect_err(|error| self.inner.condition.failed(error))
+    }
+
+    /// Why the database cannot be used, as far as is known without asking it: the latest write was
+    /// refused because it is read-only or full, its disk fails, it is damaged, or a file of SQLite
+    /// is not the one that is open.
+    pub fn problem(&self) -> Option<String> {
+        let is_in_order = match &self.inner.store {
+            Store::Sqlite(sqlite) => sqlite.writer.check_files().and(sqlite.writer.check_disk()),
+            Store::Server(_) => Ok(()),
+        };
+        if let Err(error) = is_in_order {
+            self.inner.condition.failed(&error);
+        }
+        self.inner.condition.problem()
+    }
+
+    /// All rows, on a connection that is kept for this: it waits for no request, and not long for
+    /// the database.
+    ///
+    /// # Errors
+    /// Whatever the database says, or [`DbError::Column`].
+    pub async fn watch<T: FromRow>(&self, sql: Sql, params: &[Value]) -> Result<Vec<T>, DbError> {
+        let rows = match &self.inner.store {
+            Store::Sqlite(sqlite) => sqlite.readers.watch(sql, params).await,
+            Store::Server(server) => server.watch(sql, params).await,
+        };
+        tx::read_all(self.noting(rows)?)
     }
 
     /// Asks the database whether it understands the statement.
@@ -172,6 +221,18 @@ impl Db {
         match &self.inner.store {
             Store::Sqlite(sqlite) => sqlite.readers.prepare(sql),
             Store::Server(server) => server.prepare(sql).await,
+        }
+    }
+
+    /// Whether two connections share one of PostgreSQL's: a pooler in transaction mode stands before
+    /// it, as far as can be seen. Not looked for where that is meant.
+    ///
+    /// # Errors
+    /// [`DbError::Pooler`] where the pooler loses the names of statements.
+    pub async fn is_pooled_by_transaction(&self) -> Result<bool, DbError> {
+        match &self.inner.store {
+            Store::Sqlite(_) => Ok(false),
+            Store::Server(server) => server.is_pooled_by_transaction().await,
         }
     }
 

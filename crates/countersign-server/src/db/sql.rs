@@ -54,8 +54,11 @@ const fn walk(text: &str, out: &mut [u8]) -> usize {
         if byte == b'?' {
             assert!(!quoted, "a `?` inside a literal would be taken for a placeholder");
             number += 1;
-            assert!(number < 1000, "a statement has at most 999 placeholders");
+            assert!(number < 10_000, "a statement has at most 9,999 placeholders");
             written = put(out, written, b'$');
+            if number >= 1000 {
+                written = put(out, written, digit(number / 1000));
+            }
             if number >= 100 {
                 written = put(out, written, digit(number / 100));
             }
@@ -112,8 +115,10 @@ mod tests {
         assert_eq!(sql!("SELECT 1").numbered(), "SELECT 1");
         let eleven = sql!("VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)");
         assert_eq!(eleven.numbered(), "VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)");
-        let text = const { str::from_utf8(&[b'?'; 121]) }.expect("ASCII");
-        let many = super::numbered::<{ 9 + 90 * 2 + 22 * 3 + 121 }>(text);
-        assert!(many.ends_with(b"$99$100$101$102$103$104$105$106$107$108$109$110$111$112$113$114$115$116$117$118$119$120$121"));
+        let text = const { str::from_utf8(&[b'?'; 1001]) }.expect("ASCII");
+        let many = super::numbered::<{ 9 + 90 * 2 + 900 * 3 + 2 * 4 + 1001 }>(text);
+        assert!(many.starts_with(b"$1$2$3$4$5$6$7$8$9$10$11$12"));
+        assert!(many.windows(12).any(|part| part == b"$98$99$100$1"));
+        assert!(many.ends_with(b"$998$999$1000$1001"));
     }
 }

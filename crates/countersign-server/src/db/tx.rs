@@ -1,6 +1,8 @@
 //! The transaction that a write is given.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::server::{Lease, first};
 use super::{DbError, FromRow, Row, Sql, Value, sqlite};
@@ -62,6 +64,7 @@ pub struct Tx<'c> {
     connection: Connection<'c>,
     endings: &'c mut Endings,
     failed: Option<DbError>,
+    met_end: Option<Arc<AtomicBool>>,
 }
 
 impl<'c> Tx<'c> {
@@ -69,11 +72,11 @@ impl<'c> Tx<'c> {
         connection: &'c mut rusqlite::Connection,
         endings: &'c mut Endings,
     ) -> Self {
-        Self { connection: Connection::Sqlite(connection), endings, failed: None }
+        Self { connection: Connection::Sqlite(connection), endings, failed: None, met_end: None }
     }
 
     pub(super) fn server(lease: &'c mut Lease, endings: &'c mut Endings) -> Self {
-        Self { connection: Connection::Server(lease), endings, failed: None }
+        Self { connection: Connection::Server(lease), endings, failed: None, met_end: None }
     }
 
     /// The failure that ended the transaction.
@@ -94,6 +97,25 @@ impl<'c> Tx<'c> {
         let row = match &mut self.connection {
             Connection::Sqlite(connection) => sqlite::find(connection, sql, params),
             Connection::Server(lease) => first(lease.list(sql, params).await),
+        };
+        self.noting(row)?.map(|mut row| T::from_row(&mut row)).transpose()
+    }
+
+    /// As [`Tx::find`], with a shared lock on the row until the transaction ends: others may read it and
+    /// lock it the same way, but not change it.
+    ///
+    /// # Errors
+    /// As [`Tx::find`].
+    pub async fn find_shared<T: FromRow>(
+        &mut self,
+        sql: Sql,
+        params: &[Value],
+    ) -> Result<Option<T>, DbError> {
+        self.starting()?;
+        let row = match &mut self.connection {
+            // Writes are serialized, so nobody else can change the row.
+            Connection::Sqlite(connection) => sqlite::find(connection, sql, params),
+            Connection::Server(lease) => first(lease.list_shared(sql, params).await),
         };
         self.noting(row)?.map(|mut row| T::from_row(&mut row)).transpose()
     }
@@ -128,10 +150,36 @@ impl<'c> Tx<'c> {
         self.noting(matched)
     }
 
+    /// Changes a single row; false where none matches, since another transaction ended it or what it
+    /// belongs to. That is noted ([`Tx::note_end`]).
+    ///
+    /// # Errors
+    /// Whatever the database says.
+    pub async fn execute_one(&mut self, sql: Sql, params: &[Value]) -> Result<bool, DbError> {
+        let matched = self.execute(sql, params).await? == 1;
+        if !matched {
+            self.note_end();
+        }
+        Ok(matched)
+    }
+
     /// Calls `at_end` once the transaction has ended, before `write` returns. Each run of the
     /// closure has its own callbacks.
     pub fn at_end(&mut self, at_end: impl FnOnce(Ended) + Send + 'static) {
         self.endings.waiting.push(Box::new(at_end));
+    }
+
+    /// Has [`Tx::note_end`] noted in `met_end`.
+    pub fn note_ends_in(&mut self, met_end: Arc<AtomicBool>) {
+        self.met_end = Some(met_end);
+    }
+
+    /// Notes that the transaction found something ended, or left it out since it had ended, by what
+    /// another transaction committed.
+    pub fn note_end(&mut self) {
+        if let Some(met_end) = &self.met_end {
+            met_end.store(true, Ordering::SeqCst);
+        }
     }
 
     /// Before each statement. Until there is an answer the transaction counts as failed, so that

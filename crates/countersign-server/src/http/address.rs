@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -9,6 +11,9 @@ use axum::http::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
 use super::problem::Problem;
+
+/// How often it is told that `X-Forwarded-For` is ignored.
+const WARN_EVERY: Duration = Duration::from_mins(1);
 
 const X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
@@ -39,6 +44,31 @@ impl ClientAddress {
             nearest = address;
         }
         Self(nearest)
+    }
+
+    /// Logs, once a minute at most, that a peer which is not trusted sent `X-Forwarded-For`: where a
+    /// proxy in front is not named, all clients have one address.
+    pub fn warn_of_untrusted(
+        peer: SocketAddr,
+        headers: &HeaderMap,
+        (trusted, now): (&[IpNet], Duration),
+    ) {
+        static WARNED_AT: AtomicU64 = AtomicU64::new(0);
+        let peer = peer.ip().to_canonical();
+        if !headers.contains_key(X_FORWARDED_FOR) || trusted.iter().any(|net| net.contains(&peer)) {
+            return;
+        }
+        // Counted from 1, so that 0 is never.
+        let (now, last) = (now.as_secs() + 1, WARNED_AT.load(Ordering::Relaxed));
+        let is_due = last == 0 || now.saturating_sub(last) >= WARN_EVERY.as_secs();
+        let is_ours =
+            || WARNED_AT.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed);
+        if is_due && is_ours().is_ok() {
+            tracing::warn!(
+                "X-Forwarded-For came from {peer}, which trusted_proxies does not name, and is \
+                 ignored; if this is your proxy, all clients have its address"
+            );
+        }
     }
 
     /// The address itself, IPv4 wherever it is one.

@@ -11,7 +11,9 @@ use super::identity::{Identity, or_deleted};
 use super::openapi::{Input, Operation};
 use super::problem::Problem;
 use crate::app::App;
+use crate::error::Error;
 use crate::operations::Caller;
+use crate::operations::actor::Actor;
 
 /// An admin with a good access token.
 ///
@@ -42,15 +44,20 @@ impl FromRequestParts<App> for Admin {
         }
         if !user.is_admin() {
             app.count_refusal(&caller, ("admin_refused", "not_admin"), &user.id).await?;
-            let detail = "This is for users with the role `admin`.";
-            return Err(Problem::new(code::ROLE_MISSING, detail));
+            return Err(Error::NotAdmin.into());
         }
-        Ok(Self { caller: Caller { actor: Some(user.id), ..caller } })
+        let session_id = Some(identity.session_id().to_owned());
+        let actor = Actor::Admin { user_id: user.id, session_id };
+        Ok(Self { caller: Caller { actor: Some(actor), ..caller } })
     }
 }
 
 impl Input for Admin {
     fn describe(operation: Operation) -> Operation {
         Identity::describe(operation).refuses([code::ROLE_MISSING])
+    }
+
+    async fn admit(parts: &mut Parts, app: &App) -> Result<(), Problem> {
+        Self::from_request_parts(parts, app).await.map(drop)
     }
 }

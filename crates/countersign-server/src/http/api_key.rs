@@ -15,9 +15,11 @@ use http::request::Parts;
 use super::code::{self, Code};
 use super::openapi::{Callers, Input, Operation};
 use super::problem::Problem;
+use super::server::BodyLimit;
 use crate::app::App;
-use crate::error::Refusal;
+use crate::error::{Error, Refusal};
 use crate::operations::Caller;
+use crate::operations::actor::Actor;
 use crate::operations::api_keys::KeyRefusal;
 use crate::tables::api_key::{ApiKeyRow, Right};
 
@@ -49,13 +51,23 @@ grants! { Introspect, Revoke, Revocations, Metrics }
 #[derive(Clone, Debug)]
 pub struct ApiKey<R> {
     key: Arc<ApiKeyRow>,
+    scheme: Scheme,
     right: PhantomData<R>,
 }
 
 impl<R> ApiKey<R> {
     /// The caller, with the holder of the key as the one who acts.
     pub fn acting(&self, caller: Caller) -> Caller {
-        Caller { actor: Some(format!("api_key:{}", self.key.id)), ..caller }
+        Caller { actor: Some(Actor::ApiKey(self.key.id.clone())), ..caller }
+    }
+
+    /// The answer to an operation that failed. If the key was revoked meanwhile, the challenge names the
+    /// scheme in which it was sent.
+    pub fn refused(&self, error: Error) -> Problem {
+        match error {
+            Error::ApiKeyRevoked => self.scheme.refused(KeyRefusal::Unknown),
+            error => error.into(),
+        }
     }
 }
 
@@ -72,7 +84,10 @@ where
             return Err(Scheme::Bearer.unauthorized((code::API_KEY_MISSING, detail), None));
         };
         match app.check_api_key(&key, R::RIGHT, app.clock.now()).await {
-            Ok(key) => Ok(Self { key, right: PhantomData }),
+            Ok(key) => {
+                BodyLimit::raise(&parts.extensions);
+                Ok(Self { key, scheme, right: PhantomData })
+            }
             Err(refusal) => Err(scheme.refused(refusal)),
         }
     }
@@ -87,9 +102,20 @@ impl<R: Grant> Input for ApiKey<R> {
             code::RIGHT_MISSING,
         ])
     }
+
+    async fn admit(parts: &mut Parts, app: &App) -> Result<(), Problem> {
+        Self::from_request_parts(parts, app).await.map(drop)
+    }
 }
 
-#[derive(Clone, Copy)]
+/// The answer to a key that was sent as `Authorization: Bearer KEY`.
+impl From<KeyRefusal> for Problem {
+    fn from(refusal: KeyRefusal) -> Self {
+        Scheme::Bearer.refused(refusal)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
 enum Scheme {
     Bearer,
     Basic,

@@ -24,7 +24,8 @@ where
 
 impl Input for Caller {}
 
-/// The caller of a request; the clock is read here and nowhere further down.
+/// The caller of a request. The clock is read here, after the body has arrived; operations read it
+/// again only for the time of events.
 pub fn caller(parts: &Parts, app: &App) -> Caller {
     let agent = parts.headers.get(USER_AGENT).map(|agent| {
         let agent = String::from_utf8_lossy(agent.as_bytes());

@@ -73,16 +73,18 @@ codes! {
     409 IDENTIFIER_TAKEN = "identifier_taken": "Somebody is registered with this; `field` says with which.";
     409 CONFLICT = "conflict": "The account changed while this was under way: its sessions were ended, or its password changed. Log in again.";
     409 LAST_ADMIN = "last_admin": "Nobody else may administer, so this admin cannot be demoted, disabled or deleted.";
-    413 BODY_TOO_LARGE = "body_too_large": "More than 64 KiB.";
+    413 BODY_TOO_LARGE = "body_too_large": "More than 64 KiB, or more than 16 KiB without a good token or API key.";
     414 URI_TOO_LONG = "uri_too_long": "More than 8 KiB.";
     415 UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type": "The body is not `application/json` in UTF-8; for introspection and revocation, not a form in UTF-8.";
     417 EXPECTATION_FAILED = "expectation_failed": "An `Expect` other than `100-continue`.";
-    421 UNKNOWN_HOST = "unknown_host": "The server does not answer for this `Host`.";
+    421 UNKNOWN_HOST = "unknown_host": "The server does not answer for this `Host`: its name is not in `http.hosts`.";
     429 TOO_MANY_ATTEMPTS = "too_many_attempts": "Too many attempts to log in failed.";
-    431 HEAD_TOO_LARGE = "head_too_large": "More than 16 KiB, 64 fields, 100 cookies or 8 KiB of cookies.";
+    429 TOO_MANY_REQUESTS = "too_many_requests": "Too many registrations came from this network.";
+    431 HEAD_TOO_LARGE = "head_too_large": "More than 16 KiB, 64 fields, 100 cookies or 8 KiB of cookies. `/forward-auth`: more than 32 KiB or 128 fields.";
     500 INTERNAL = "internal": "The server failed. It is in the log.";
     501 METHOD_NOT_IMPLEMENTED = "method_not_implemented": "The method is `CONNECT`.";
     503 OVERLOADED = "overloaded": "Too much waits to be done, or too many connections are open.";
+    503 CLOCK_SKEW = "clock_skew": "The node's clock is wrong: it differs too much from the database's.";
     503 UNAVAILABLE = "unavailable": "The node is out of touch with its database.";
 }
 

@@ -1,13 +1,16 @@
 //! Cookie mode: when the three cookies are set, and what comes back in them. How they are written
 //! and protected is the library's.
 
+use axum::response::IntoResponseParts;
 use countersign::layer::{Cookie, Denial, SetCookies, Silence};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::problem::Problem;
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::operations::tokens::TokenPair;
+
+const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 impl App {
     /// The refresh token that the request's cookie carries, if cookie mode is on. What is no text is
@@ -51,8 +54,13 @@ impl App {
         set.map_err(|_| Error::Internal("a token does not fit into a cookie"))
     }
 
-    /// Takes the three cookies back, if cookie mode is on.
-    pub fn cleared_cookies(&self) -> SetCookies {
-        self.cookies.as_ref().map(countersign::layer::Cookies::clear).unwrap_or_default()
+    /// Takes the three cookies back from a browser whose session has ended, with what the pages of
+    /// this origin have stored there (ASVS 5.0, 14.3.1). Nothing unless cookie mode is on: other
+    /// clients' storage belongs to the application that holds the tokens.
+    pub fn clear_browser(&self) -> impl IntoResponseParts + use<> {
+        self.cookies.as_ref().map(|cookies| {
+            // `"cookies"` would delete those of every application of the site.
+            (cookies.clear(), [(CLEAR_SITE_DATA, "\"storage\"")])
+        })
     }
 }

@@ -5,6 +5,7 @@ use countersign::layer::{Ambiguity, CsrfFault, Denial, TokenType};
 use super::code::{self, Code};
 use super::problem::Problem;
 use crate::error::{Error, Refusal, Uninvited};
+use crate::operations::api_keys::KeyRefusal;
 
 /// What every token that does not verify is answered, whatever is wrong with it.
 const INVALID_TOKEN: &str = "The token is not valid.";
@@ -19,6 +20,11 @@ impl From<Error> for Problem {
             Error::TooManyAttempts { retry_after } => Self::new(
                 code::TOO_MANY_ATTEMPTS,
                 "Too many attempts failed. Wait as long as Retry-After says.",
+            )
+            .retry_after(retry_after),
+            Error::TooManyRequests { retry_after } => Self::new(
+                code::TOO_MANY_REQUESTS,
+                "Too many of these requests came from your network. Wait as long as Retry-After says.",
             )
             .retry_after(retry_after),
             Error::IdentifierTaken(field) => {
@@ -36,12 +42,15 @@ impl From<Error> for Problem {
                 code::PASSWORD_CHANGE_REQUIRED,
                 "The password must be changed first: POST /v1/password.",
             ),
+            Error::NotAdmin => {
+                Self::new(code::ROLE_MISSING, "This is for users with the role `admin`.")
+            }
+            Error::ApiKeyRevoked => Self::from(KeyRefusal::Unknown),
             Error::LastAdmin => {
                 Self::new(code::LAST_ADMIN, "Nobody else may administer. Make another admin first.")
             }
             Error::NotFound(what) => {
-                let detail = format!("There is no such {what}.");
-                Self::new(code::NOT_FOUND, detail)
+                Self::new(code::NOT_FOUND, format!("There is no such {what}."))
             }
             Error::Conflict => Self::new(
                 code::CONFLICT,
@@ -55,6 +64,7 @@ impl From<Error> for Problem {
                 tracing::warn!(%error, "the database is unavailable");
                 unavailable()
             }
+            Error::WrongClock => wrong_clock(),
             Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::internal()
@@ -154,6 +164,15 @@ fn sentence(cause: &str) -> String {
     let first = rest.next().map(char::to_uppercase);
     let end = if cause.ends_with('.') { "" } else { "." };
     first.into_iter().flatten().chain(rest).chain(end.chars()).collect()
+}
+
+/// This node must not serve until its clock is set; others may.
+pub(super) fn wrong_clock() -> Problem {
+    Problem::new(
+        code::CLOCK_SKEW,
+        "The clock of this server is wrong. Try again later, or another server.",
+    )
+    .retry_after(std::time::Duration::from_secs(5))
 }
 
 /// This node cannot know, or cannot write: the client may try again soon, here or elsewhere.

@@ -35,7 +35,8 @@ impl<S: Send + Sync> FromRequestParts<S> for Identity {
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
         let access = Access::from_request_parts(parts, state).await;
-        Ok(Self { access: access.map_err(|rejection| rejection.denial().clone())? })
+        let access = access.map_err(|rejection| rejection.denial().clone())?;
+        Ok(Self { access })
     }
 }
 

@@ -25,6 +25,8 @@ use crate::metrics::{Metrics, known_method};
 use crate::traces::{Traced, Traces};
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
 const MAX_REQUEST_ID: usize = 64;
 /// How much of a client's text is written to the log.
 const MAX_LOGGED: usize = 256;
@@ -92,6 +94,8 @@ async fn attend(
     });
     let peer = request.extensions().get().copied();
     let address = peer.map_or(ClientAddress::UNKNOWN, |Peer(peer)| {
+        let trusted = (&*surroundings.trusted_proxies, began);
+        ClientAddress::warn_of_untrusted(peer, request.headers(), trusted);
         ClientAddress::resolve(peer, request.headers(), &surroundings.trusted_proxies)
     });
     let (method, route) = (request.method().clone(), request.extensions().get().cloned());
@@ -115,7 +119,10 @@ async fn attend(
         None => answering.await,
     };
 
-    make_safe(response.headers_mut(), echo);
+    add_security_headers(response.headers_mut());
+    if let Some(id) = echo {
+        response.headers_mut().insert(X_REQUEST_ID, id);
+    }
     let took = surroundings.clock.monotonic().saturating_sub(began);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let status = response.status().as_u16();
@@ -130,12 +137,15 @@ async fn attend(
     response
 }
 
-fn make_safe(headers: &mut HeaderMap, request_id: Option<HeaderValue>) {
+/// Adds the headers that keep browsers from storing, guessing about and leaking what every answer
+/// holds.
+pub fn add_security_headers(headers: &mut HeaderMap) {
     headers.entry(header::CACHE_CONTROL).or_insert(const { HeaderValue::from_static("no-store") });
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    if let Some(id) = request_id {
-        headers.insert(X_REQUEST_ID, id);
-    }
+    // With `no-referrer`, browsers would send `Origin: null` with a form to this server.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    // Pages that CORS allows are not concerned: they ask in the mode `cors`.
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
 }
 
 impl Surroundings {

@@ -2,12 +2,13 @@
 
 use axum::Router;
 use axum::handler::Handler;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, MethodRouter, get, on};
 use countersign::layer::{ConfigError, GuardBuilder};
-use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderName, HeaderValue, Method};
-use tower_http::cors::{AllowOrigin, CorsLayer};
+use http::Method;
 
+use super::clock_gate;
+use super::cors::Cors;
 use super::dialects::{self, MountError};
 use super::guard;
 use super::layers::{Surroundings, layers, surround, with_fallbacks};
@@ -21,8 +22,9 @@ use super::native::{
 };
 use super::openapi::{Described, Document, Inputs, Operation};
 use super::tokens::Tokens;
+use super::whole::{self, Admit, when_whole};
 use crate::app::App;
-use crate::config::{Config, Origins};
+use crate::config::Config;
 
 /// One method of one path.
 pub struct Route<S> {
@@ -34,8 +36,12 @@ pub struct Route<S> {
     pub handler: MethodRouter<S>,
     /// Whom it answers.
     pub admission: Admission,
+    /// Whether it answers even while this node's clock is wrong.
+    pub ignores_clock: bool,
     /// What it does, in the words of the API's document; the dialects have documents of their own.
     pub operation: Option<Operation>,
+    /// What the handler's extractors check before the body is read.
+    pub admit: Option<Admit>,
 }
 
 /// Whom a route answers.
@@ -51,7 +57,9 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     /// A route for those who have a good token.
     pub fn new(method: Method, path: impl Into<String>, handler: MethodRouter<S>) -> Self {
         let admission = Admission::Guarded(|guard| guard);
-        Self { method, path: path.into(), handler, admission, operation: None }
+        let path = path.into();
+        let (operation, admit) = (None, None);
+        Self { method, path, handler, admission, ignores_clock: false, operation, admit }
     }
 
     /// A route of the native API, for those who have a good token: what `about` says of it stands in
@@ -63,7 +71,8 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
     {
         let filter = MethodFilter::try_from(method.clone()).expect("axum knows the method");
         let operation = Some(T::describe(about()).served_by(&method));
-        Self { operation, ..Self::new(method, path, on(filter, handler)) }
+        let admit = Some(whole::admit::<T> as Admit);
+        Self { operation, admit, ..Self::new(method, path, on(filter, handler)) }
     }
 
     /// The route for everybody.
@@ -78,18 +87,36 @@ impl<S: Clone + Send + Sync + 'static> Route<S> {
         Self { admission: Admission::Guarded(change), ..self }
     }
 
+    /// The route for everybody, which answers even while this node's clock is wrong.
+    fn always(self) -> Self {
+        Self { ignores_clock: true, ..self.public() }
+    }
+
     fn with_state(self, state: &S) -> Route<()> {
-        let Self { method, path, handler, admission, operation } = self;
+        let Self { method, path, handler, admission, ignores_clock, operation, admit } = self;
         let handler = handler.with_state(state.clone());
-        Route { method, path, handler, admission, operation }
+        Route { method, path, handler, admission, ignores_clock, operation, admit }
     }
 
     /// What answers, behind the guard. It stands inside of the routing: what is nowhere is 404, and
-    /// a method that there is not 405, whoever asks.
-    fn behind(self, guard: GuardBuilder) -> Result<MethodRouter<S>, ConfigError> {
-        Ok(match self.admission {
-            Admission::Guarded(change) => self.handler.route_layer(change(guard).build()?.layer()),
-            Admission::Public => self.handler.route_layer(guard.build()?.public_layer()),
+    /// a method that there is not 405, whoever asks. Inside of the guard the body is read.
+    fn behind(
+        self,
+        app: &App,
+        (guard, refusal): (GuardBuilder, clock_gate::Refusal),
+    ) -> Result<MethodRouter<S>, ConfigError> {
+        let (guard, is_public) = match self.admission {
+            Admission::Guarded(change) => (change(guard).build()?, false),
+            Admission::Public => (guard.build()?, true),
+        };
+        let layer = if is_public { guard.public_layer() } else { guard.layer() };
+        let state = (app.clone(), self.admit);
+        let handler = self.handler.route_layer(from_fn_with_state(state, when_whole));
+        let handler = handler.route_layer(layer);
+        Ok(if self.ignores_clock {
+            handler
+        } else {
+            clock_gate::before(handler, app, (guard, refusal))
         })
     }
 }
@@ -124,11 +151,11 @@ pub fn native() -> Vec<Route<App>> {
         Route::of(M::GET, "/v1/status-lists/{list}", status_list::get, status_list::about_get)
             .public(),
         // It answers for requests that are not its own.
-        Route::of(M::GET, "/forward-auth", forward_auth::get, forward_auth::about_get).public(),
-        Route::of(M::GET, "/healthz", health::live, health::about_live).public(),
-        Route::of(M::GET, "/readyz", health::ready, health::about_ready).public(),
+        Route::of(M::GET, forward_auth::PATH, forward_auth::get, forward_auth::about_get).public(),
+        Route::of(M::GET, health::LIVE, health::live, health::about_live).always(),
+        Route::of(M::GET, health::READY, health::ready, health::about_ready).always(),
         // Who asks shows an API key.
-        Route::of(M::GET, "/metrics", metrics::get_with_key, metrics::about_get).public(),
+        Route::of(M::GET, "/metrics", metrics::get_with_key, metrics::about_get).always(),
     ]
 }
 
@@ -180,8 +207,8 @@ pub fn about_tokens() -> Vec<Route<Tokens>> {
 pub fn about_itself() -> Vec<Route<Description>> {
     use Method as M;
     vec![
-        Route::of(M::GET, "/openapi.json", description::get, description::about_get).public(),
-        Route::of(M::GET, "/docs", docs::get, docs::about_get).public(),
+        Route::of(M::GET, "/openapi.json", description::get, description::about_get).always(),
+        Route::of(M::GET, "/docs", docs::get, docs::about_get).always(),
     ]
 }
 
@@ -218,17 +245,18 @@ pub fn router(app: &App) -> Result<Router, MountError> {
     let mut routes = Router::new();
     for route in native {
         let path = route.path.clone();
-        routes = routes.route(&path, route.behind(guard::native(app))?);
+        routes = routes.route(&path, route.behind(app, (guard::native(app), clock_gate::native))?);
     }
     for dialect in dialects {
         for route in dialect.routes {
             let path = route.path.clone();
-            let handler = route.behind(dialect.state.guard())?;
+            let handler = route.behind(app, (dialect.state.guard(), clock_gate::dialect))?;
             routes = routes.route(&path, handler.with_state(dialect.state.clone()));
         }
     }
-    // A preflight is answered by the layer itself, and is an answer like any other.
-    Ok(surround(with_fallbacks(routes).layer(cors(&app.config)), surroundings(app)))
+    // Answers to preflights are logged and counted too.
+    let shared = Cors::of(&app.config).around(with_fallbacks(routes));
+    Ok(surround(shared, surroundings(app)))
 }
 
 /// What stands on the address of its own that `metrics.listen` names.
@@ -267,26 +295,4 @@ fn check_conflicts(native: &[Route<()>], dialects: &[dialects::Mounted]) -> Resu
         claimed.push((owner, method, path));
     }
     Ok(())
-}
-
-fn cors(config: &Config) -> CorsLayer {
-    let layer = CorsLayer::new()
-        .allow_methods([Method::GET, Method::POST, Method::PATCH, Method::DELETE])
-        .allow_headers([
-            AUTHORIZATION,
-            CONTENT_TYPE,
-            HeaderName::from_static("x-access-token"),
-            HeaderName::from_static("x-csrf-token"),
-        ])
-        .expose_headers([WWW_AUTHENTICATE, RETRY_AFTER])
-        .max_age(std::time::Duration::from_mins(10));
-    match &config.cors.origins {
-        Origins::Any => layer.allow_origin(AllowOrigin::any()),
-        Origins::Listed(origins) => {
-            let origins = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok());
-            let in_cookies =
-                config.cookies.enabled || config.dialects.iter().any(|dialect| dialect.cookies);
-            layer.allow_origin(AllowOrigin::list(origins)).allow_credentials(in_cookies)
-        }
-    }
 }

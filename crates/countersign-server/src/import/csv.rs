@@ -4,16 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use csv::{ErrorKind, Reader, ReaderBuilder, StringRecord};
+use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder, StringRecord};
 
-use super::lines::Input;
+use super::lines::{Input, LineFeeds};
 use super::{Mapping, Source};
 use crate::operations::import::BATCH;
-use crate::operations::import::row::{Field, Page, Place, Problem, Row, Unreadable};
+use crate::operations::import::row::{Field, Page, Place, Problem, Row, Unreadable, Value};
+
+/// What databases write into CSV files for SQL's NULL.
+const NO_VALUE: [&str; 2] = ["NULL", "\\N"];
 
 /// A CSV file.
 pub struct CsvSource {
-    reader: Reader<Input>,
+    reader: Reader<LineFeeds>,
     read: Arc<AtomicU64>,
     length: Option<u64>,
     columns: Vec<(Field, usize)>,
@@ -26,7 +29,7 @@ impl CsvSource {
         let (mut input, length) = Input::open(path).map_err(|it| unreadable(it.to_string()))?;
         input.allow_row();
         let read = input.read_so_far();
-        let mut reader = ReaderBuilder::new().from_reader(input);
+        let mut reader = ReaderBuilder::new().from_reader(LineFeeds::new(input));
         let header = reader.headers().map_err(|it| unreadable(it.to_string()))?.clone();
         let columns = columns(&header, mapping).map_err(unreadable)?;
         Ok(Self { reader, read, length, columns })
@@ -39,20 +42,23 @@ impl CsvSource {
 
     fn row(&mut self) -> Result<Option<Result<Row, Problem>>, Unreadable> {
         self.reader.get_mut().allow_row();
-        let mut record = StringRecord::new();
-        match self.reader.read_record(&mut record) {
+        let mut record = ByteRecord::new();
+        match self.reader.read_byte_record(&mut record) {
             Ok(false) => Ok(None),
             Ok(true) => Ok(Some(Ok(self.read(&record)))),
             Err(error) => self.refused(&error).map(|problem| Some(Err(problem))),
         }
     }
 
-    fn read(&self, record: &StringRecord) -> Row {
+    fn read(&self, record: &ByteRecord) -> Row {
         let line = record.position().map_or(0, csv::Position::line);
         let mut row = Row::at(Place::Line(line));
         for (field, column) in &self.columns {
-            if let Some(value) = record.get(*column) {
-                row.set(*field, value.to_owned());
+            match record.get(*column).map(str::from_utf8) {
+                None => {}
+                Some(Ok(text)) if NO_VALUE.contains(&text) => {}
+                Some(Ok(text)) => row.set(*field, Value::Text(text.to_owned())),
+                Some(Err(_)) => row.set(*field, Value::NOT_UTF8),
             }
         }
         row
@@ -66,7 +72,6 @@ impl CsvSource {
             ErrorKind::UnequalLengths { expected_len, len, .. } => {
                 ("malformed", format!("{len} values, where the header has {expected_len}"))
             }
-            ErrorKind::Utf8 { .. } => ("not_utf8", "the row is not UTF-8".to_owned()),
             _ => return Err(Unreadable(format!("line {line}: {error}"))),
         };
         Ok(Problem { place: Place::Line(line), field: None, reason, message: message.into() })

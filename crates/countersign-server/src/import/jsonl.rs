@@ -6,12 +6,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::Value as Json;
 
 use super::lines::{Input, MAX_ROW};
 use super::{Mapping, Source};
 use crate::operations::import::BATCH;
-use crate::operations::import::row::{Field, Page, Place, Problem, Row, Unreadable};
+use crate::operations::import::row::{Field, Page, Place, Problem, Row, Unreadable, Value};
 
 /// A file of JSON Lines.
 pub struct JsonlSource {
@@ -51,7 +51,7 @@ impl JsonlSource {
             if line.len() as u64 == MAX_ROW && line.last() != Some(&b'\n') {
                 self.skip_line()?;
                 let message = "the line is longer than 1 MiB".to_owned();
-                return Ok(Some(Err(self.problem(None, "too_long", message))));
+                return Ok(Some(Err(self.problem("too_long", message))));
             }
             let text = if self.line == 1 { without_mark(&line) } else { &line };
             if !text.trim_ascii().is_empty() {
@@ -67,23 +67,20 @@ impl JsonlSource {
 
     fn read(&self, text: &[u8]) -> Result<Row, Problem> {
         let Members(mut given) = serde_json::from_slice(text)
-            .map_err(|error| self.problem(None, "malformed", format!("no JSON object: {error}")))?;
+            .map_err(|error| self.problem("malformed", format!("no JSON object: {error}")))?;
         let mut row = Row::at(Place::Line(self.line));
         for (field, name) in &self.members {
             let Some(at) = given.iter().position(|(member, _)| member == name) else { continue };
-            let value = text_of(given.swap_remove(at).1).map_err(|()| {
-                let message = "a text, a number, true, false or null is wanted".to_owned();
-                self.problem(Some(*field), "wrong_type", message)
-            })?;
-            if let Some(value) = value {
+            if let Some(value) = value_of(given.swap_remove(at).1) {
                 row.set(*field, value);
             }
         }
         Ok(row)
     }
 
-    fn problem(&self, field: Option<Field>, reason: &'static str, message: String) -> Problem {
-        Problem { place: Place::Line(self.line), field, reason, message: message.into() }
+    /// A problem with the line as a whole.
+    fn problem(&self, reason: &'static str, message: String) -> Problem {
+        Problem { place: Place::Line(self.line), field: None, reason, message: message.into() }
     }
 }
 
@@ -107,23 +104,24 @@ fn without_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text)
 }
 
-/// A value as a table would hold it; a list of words, for roles, with spaces between.
-fn text_of(value: Value) -> Result<Option<String>, ()> {
-    match value {
-        Value::Null => Ok(None),
-        Value::Bool(value) => Ok(Some(value.to_string())),
-        Value::Number(number) => Ok(Some(number.to_string())),
-        Value::String(text) => Ok(Some(text)),
-        Value::Array(words) => {
-            let words = words.iter().map(|word| word.as_str().ok_or(()));
-            Ok(Some(words.collect::<Result<Vec<_>, ()>>()?.join(" ")))
+/// A member's value; `None` for null.
+fn value_of(value: Json) -> Option<Value> {
+    Some(match value {
+        Json::Null => return None,
+        Json::Bool(value) => Value::Text(value.to_string()),
+        Json::Number(number) => Value::Text(number.to_string()),
+        Json::String(text) => Value::Text(text),
+        Json::Array(items) => {
+            let text = |item| if let Json::String(text) = item { Some(text) } else { None };
+            let texts = items.into_iter().map(text).collect::<Option<Vec<_>>>();
+            texts.map_or(Value::WRONG_TYPE, Value::List)
         }
-        Value::Object(_) => Err(()),
-    }
+        Json::Object(_) => Value::WRONG_TYPE,
+    })
 }
 
 /// The members of an object, each once.
-struct Members(Vec<(String, Value)>);
+struct Members(Vec<(String, Json)>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -134,7 +132,7 @@ impl<'de> Deserialize<'de> for Members {
 struct Object;
 
 impl<'de> Visitor<'de> for Object {
-    type Value = Vec<(String, Value)>;
+    type Value = Vec<(String, Json)>;
 
     fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("an object")
@@ -142,7 +140,7 @@ impl<'de> Visitor<'de> for Object {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
         let mut members: Self::Value = Vec::new();
-        while let Some((name, value)) = map.next_entry::<String, Value>()? {
+        while let Some((name, value)) = map.next_entry::<String, Json>()? {
             if members.iter().any(|(other, _)| *other == name) {
                 return Err(A::Error::custom("a member stands twice"));
             }

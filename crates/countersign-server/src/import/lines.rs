@@ -1,7 +1,7 @@
 //! Where files are read from, and how far.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead as _, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -51,5 +51,82 @@ impl Read for Input {
         self.left = self.left.saturating_sub(read as u64);
         self.read.fetch_add(read as u64, Ordering::Relaxed);
         Ok(read)
+    }
+}
+
+/// Reads CRLF as LF: the CSV reader counts the line feed of a CRLF to the row after it, and would
+/// number that row one too low.
+pub(super) struct LineFeeds {
+    inner: BufReader<Input>,
+    /// Whether the last octet read was a carriage return that has not been handed on.
+    held: bool,
+}
+
+impl LineFeeds {
+    pub(super) fn new(inner: Input) -> Self {
+        Self { inner: BufReader::with_capacity(1 << 16, inner), held: false }
+    }
+
+    /// As [`Input::allow_row`].
+    pub(super) fn allow_row(&mut self) {
+        self.inner.get_mut().allow_row();
+    }
+}
+
+impl Read for LineFeeds {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut written = 0;
+        while written < buffer.len() {
+            let available = self.inner.fill_buf()?;
+            let Some(&octet) = available.first() else {
+                // A carriage return at the very end.
+                if std::mem::take(&mut self.held) {
+                    buffer[written] = b'\r';
+                    written += 1;
+                }
+                break;
+            };
+            if std::mem::take(&mut self.held) && octet != b'\n' {
+                buffer[written] = b'\r';
+                written += 1;
+                continue;
+            }
+            self.held = octet == b'\r';
+            if !self.held {
+                buffer[written] = octet;
+                written += 1;
+            }
+            self.inner.consume(1);
+            if written > 0 && self.inner.buffer().is_empty() {
+                break;
+            }
+        }
+        Ok(written)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_carriage_return_is_dropped_before_a_line_feed_alone() {
+        for (given, expected) in [
+            ("a\r\nb\r\n", "a\nb\n"),
+            ("a\rb\n", "a\rb\n"),
+            ("\r\r\n\n", "\r\n\n"),
+            ("a\r", "a\r"),
+            ("", ""),
+        ] {
+            for capacity in [1, 2, 100] {
+                let left = u64::MAX;
+                let input = Input { inner: Box::new(given.as_bytes()), read: Arc::default(), left };
+                let mut feeds =
+                    LineFeeds { inner: BufReader::with_capacity(capacity, input), held: false };
+                let mut text = String::new();
+                feeds.read_to_string(&mut text).expect("text");
+                assert_eq!(text, expected, "{given:?}");
+            }
+        }
     }
 }

@@ -4,7 +4,7 @@ use futures::future::join_all;
 use redis::cmd;
 
 use super::Source;
-use crate::operations::import::row::{Field, Page, Row, Unreadable};
+use crate::operations::import::row::{Field, Page, Row, Unreadable, Value};
 use crate::redis::{NoHelp, Redis};
 use crate::tables::import::LOGGED_OUT;
 
@@ -30,7 +30,7 @@ impl<S: Source<Row = Row>> Source for Logins<S> {
         let logged_in = join_all(rows().map(|row| is_logged_in(&self.redis, row))).await;
         for (row, logged_in) in page.rows.iter_mut().flatten().zip(logged_in) {
             if !logged_in.map_err(|error| Unreadable(format!("its Redis: {error}")))? {
-                row.set(Field::LoginStamp, LOGGED_OUT.to_string());
+                row.set(Field::LoginStamp, Value::Text(LOGGED_OUT.to_string()));
             }
         }
         Ok(Some(page))
@@ -38,6 +38,6 @@ impl<S: Source<Row = Row>> Source for Logins<S> {
 }
 
 async fn is_logged_in(redis: &Redis, row: &Row) -> Result<bool, NoHelp> {
-    let Some(number) = row.get(Field::Number) else { return Ok(false) };
+    let Some(number) = row.text(Field::Number) else { return Ok(false) };
     redis.ask(cmd("EXISTS").arg(format!("jwt_token:{}", number.trim()))).await
 }

@@ -6,7 +6,7 @@ use crate::db::DbError;
 use crate::db::foreign::{Cell, Column, Foreign, Selection, Table};
 use crate::operations::import::BATCH;
 use crate::operations::import::revoked::RevokedRow;
-use crate::operations::import::row::{Field, Page, Place, Problem, Row, Unreadable};
+use crate::operations::import::row::{Field, Page, Place, Problem, Row, Unreadable, Value};
 
 /// A table, read page by page in the order of its key.
 struct Rows {
@@ -92,24 +92,16 @@ impl UserTable {
         self.rows.length
     }
 
-    fn read(&self, place: Place, cells: Vec<Cell>) -> Result<Row, Problem> {
+    fn read(&self, place: Place, cells: Vec<Cell>) -> Row {
         let mut row = Row::at(place);
         for (field, cell) in self.fields.iter().zip(cells) {
             match cell {
                 Cell::Null => {}
-                Cell::Text(text) => row.set(*field, text),
-                Cell::NotText => {
-                    let (place, message) = (row.place, "the value is not UTF-8".into());
-                    return Err(Problem {
-                        place,
-                        field: Some(*field),
-                        reason: "not_utf8",
-                        message,
-                    });
-                }
+                Cell::Text(text) => row.set(*field, Value::Text(text)),
+                Cell::NotText => row.set(*field, Value::NOT_UTF8),
             }
         }
-        Ok(row)
+        row
     }
 }
 
@@ -118,7 +110,8 @@ impl Source for UserTable {
 
     async fn page(&mut self) -> Result<Option<Page<Row>>, Unreadable> {
         let rows = self.rows.next().await?;
-        let rows: Vec<_> = rows.into_iter().map(|(place, cells)| self.read(place, cells)).collect();
+        let rows: Vec<_> =
+            rows.into_iter().map(|(place, cells)| Ok(self.read(place, cells))).collect();
         Ok((!rows.is_empty()).then_some(Page { rows, read: self.rows.read }))
     }
 }

@@ -53,6 +53,13 @@ impl Readings {
                 node.age().map_or(f64::INFINITY, |age| age.as_secs_f64()),
             ),
         ];
+        if let Some(difference) = app.shared_clock.difference() {
+            gauges.push(reading(
+                "clock_difference_seconds",
+                "How far this node's clock is ahead of the database's; negative if it is behind",
+                difference.certain_seconds(),
+            ));
+        }
         if let Some(redis) = &app.redis {
             let is_up = *redis.is_up().borrow();
             gauges.push(reading("redis_up", "Whether Redis answers", float(u64::from(is_up))));

@@ -1,13 +1,10 @@
 //! The numbers of this node's own changes, and which of them are still under way.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// How long after a lost connection the database has certainly committed or rolled back what was
-/// under way on it.
-const DOUBT: Duration = Duration::from_mins(1);
+use crate::tables::change::ChangeRow;
 
 /// Hands out `seq` and knows the floor: the smallest not yet known to be committed or rolled back.
 #[derive(Default)]
@@ -17,7 +14,7 @@ pub(super) struct Log(Mutex<State>);
 struct State {
     last: i64,
     under_way: BTreeSet<i64>,
-    in_doubt: BTreeMap<i64, Duration>,
+    in_doubt: BTreeMap<i64, ChangeRow>,
 }
 
 impl Log {
@@ -32,32 +29,30 @@ impl Log {
 
     /// The change with this number was committed or rolled back.
     pub(super) fn end(&self, seq: i64) {
-        self.0.lock().under_way.remove(&seq);
-    }
-
-    /// Nobody knows yet what became of the change with this number. It keeps the floor down until
-    /// it has certainly come to an end.
-    pub(super) fn doubt(&self, seq: i64, monotonic: Duration) {
-        self.0.lock().in_doubt.insert(seq, monotonic);
-    }
-
-    /// Lets go of doubts that are old enough.
-    pub(super) fn settle(&self, monotonic: Duration) {
         let mut state = self.0.lock();
-        let State { under_way, in_doubt, .. } = &mut *state;
-        in_doubt.retain(|seq, since| {
-            let open = monotonic.saturating_sub(*since) < DOUBT;
-            if !open {
-                under_way.remove(seq);
-            }
-            open
-        });
+        state.under_way.remove(&seq);
+        state.in_doubt.remove(&seq);
+    }
+
+    /// Whether this change was committed is unknown. It keeps the floor down until [`Log::end`].
+    pub(super) fn doubt(&self, row: ChangeRow) {
+        self.0.lock().in_doubt.insert(row.seq, row);
+    }
+
+    /// The changes of which it is unknown whether they were committed, the oldest first.
+    pub(super) fn in_doubt(&self) -> Vec<ChangeRow> {
+        self.0.lock().in_doubt.values().cloned().collect()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Time;
+
+    fn row(seq: i64, floor: i64) -> ChangeRow {
+        ChangeRow { seq, floor, kind: "keys".into(), subject: String::new(), until: Time(0) }
+    }
 
     #[test]
     fn the_floor_is_the_smallest_change_under_way() {
@@ -71,13 +66,12 @@ mod tests {
     }
 
     #[test]
-    fn a_change_in_doubt_keeps_the_floor_down_until_it_has_certainly_ended() {
+    fn a_change_in_doubt_keeps_the_floor_down_until_it_has_ended() {
         let log = Log::default();
-        let (seq, _) = log.begin();
-        log.doubt(seq, Duration::ZERO);
-        log.settle(Duration::from_secs(59));
-        assert_eq!(log.begin(), (2, 1));
-        log.settle(DOUBT);
-        assert_eq!(log.begin(), (3, 2));
+        let (seq, floor) = log.begin();
+        log.doubt(row(seq, floor));
+        assert_eq!((log.begin(), log.in_doubt()), ((2, 1), vec![row(1, 1)]));
+        log.end(seq);
+        assert_eq!((log.begin(), log.in_doubt()), ((3, 2), Vec::new()));
     }
 }

@@ -1,21 +1,23 @@
 //! One process among those that share a database: what it tells the others and what it has heard.
 
+mod doubt;
 mod log;
 mod news;
 mod reader;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use countersign::{Freshness, RevocationSet, Revocations};
+use countersign::{Freshness, Moment, RevocationSet, Revocations};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use self::log::Log;
 pub use self::news::News;
-use self::reader::Position;
-pub use self::reader::{DEAD, INTERVAL};
+use self::reader::Looked;
+pub use self::reader::{DEAD, INTERVAL, NODES_KEPT};
 use crate::clock::{Clock, Time};
 use crate::db::{Db, DbError, Ended, Tx};
 use crate::tables::change::{self, ChangeRow};
@@ -28,6 +30,13 @@ const KEYS_CHANGED: &str = "keys";
 const API_KEYS_CHANGED: &str = "api_keys";
 /// How long such a change is kept for nodes that were away.
 const KEPT: Duration = Duration::from_hours(1);
+/// How often a node says that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// The same while the database cannot be written.
+const RETRY: Duration = Duration::from_secs(1);
+/// A node that said nothing for so long, since it slept or could not write, says that it lives in the
+/// transaction of its next change: the others may no longer read what it writes.
+const UNHEARD: Duration = Duration::from_secs(30);
 
 /// This process, as the others know it. Cheap to clone.
 #[derive(Clone)]
@@ -42,7 +51,11 @@ struct Inner {
     news: News,
     freshness: Arc<Freshness>,
     reactions: Mutex<HashMap<&'static str, Reaction>>,
-    position: tokio::sync::Mutex<Position>,
+    looked: tokio::sync::Mutex<Looked>,
+    /// How many looks have begun.
+    looks: AtomicU64,
+    /// When this node last said that it lives.
+    last_word: Mutex<Moment>,
     written: Notify,
 }
 
@@ -57,7 +70,8 @@ impl Node {
         id: String,
         max_staleness: Duration,
     ) -> Result<Self, DbError> {
-        let now = clock.now();
+        let freshness = Arc::new(Freshness::new(clock.source(), max_staleness));
+        let (now, last_word) = (clock.now(), Mutex::new(freshness.moment()));
         db.write("node_join", {
             let id = id.clone();
             move |tx| {
@@ -69,13 +83,15 @@ impl Node {
         let this = Self(Arc::new(Inner {
             id,
             db,
-            freshness: Arc::new(Freshness::new(clock.source(), max_staleness)),
+            freshness,
             clock,
             log: Log::default(),
             revocations: Arc::default(),
             news: News::default(),
             reactions: Mutex::default(),
-            position: tokio::sync::Mutex::default(),
+            looked: tokio::sync::Mutex::default(),
+            looks: AtomicU64::new(0),
+            last_word,
             written: Notify::new(),
         }));
         this.catch_up().await?;
@@ -151,6 +167,7 @@ impl Node {
         subject: String,
         until: Time,
     ) -> Result<(), DbError> {
+        self.speak_up(tx).await?;
         let (seq, floor) = self.0.log.begin();
         let row = ChangeRow { seq, floor, kind: kind.to_owned(), subject, until };
         let (this, applied) = (self.clone(), row.clone());
@@ -162,11 +179,49 @@ impl Node {
                     this.0.written.notify_one();
                 }
                 Ended::RolledBack => {}
-                Ended::Unknown => return this.0.log.doubt(seq, this.0.clock.monotonic()),
+                Ended::Unknown => return this.0.log.doubt(applied),
             }
             this.0.log.end(seq);
         });
         change::insert(tx, &self.0.id, &row).await
+    }
+
+    /// Says that this process lives, unless it did lately.
+    pub async fn heartbeat(&self) -> Result<(), DbError> {
+        let moment = self.0.freshness.moment();
+        // A database that could not be written is tried sooner, so that the node is ready again.
+        let every = if self.0.db.problem().is_some() { RETRY } else { HEARTBEAT };
+        if self.has_spoken_within(every) {
+            return Ok(());
+        }
+        let (id, now) = (self.0.id.clone(), self.0.clock.now());
+        self.0
+            .db
+            .write("node_heartbeat", move |tx| {
+                let id = id.clone();
+                Box::pin(async move { node::seen(tx, &id, now).await })
+            })
+            .await?;
+        *self.0.last_word.lock() = moment;
+        Ok(())
+    }
+
+    fn has_spoken_within(&self, time: Duration) -> bool {
+        self.0.freshness.since(*self.0.last_word.lock()) < time
+    }
+
+    /// Says that this process lives, in a transaction whose change the others must hear of.
+    async fn speak_up(&self, tx: &mut Tx<'_>) -> Result<(), DbError> {
+        if self.has_spoken_within(UNHEARD) {
+            return Ok(());
+        }
+        let (this, moment) = (self.clone(), self.0.freshness.moment());
+        tx.at_end(move |ended| {
+            if ended == Ended::Committed {
+                *this.0.last_word.lock() = moment;
+            }
+        });
+        node::seen(tx, &self.0.id, self.0.clock.now()).await
     }
 
     fn apply(&self, row: &ChangeRow) {
@@ -204,8 +259,13 @@ impl Node {
         }
     }
 
-    /// Says that this process will write no more, so that nobody waits for it.
+    /// Says that this process will write no more, so that nobody reads its changes any longer.
+    /// While it is unknown whether one was committed, the others read on until it is silent for long.
     pub async fn leave(&self) -> Result<(), DbError> {
+        self.resolve_doubts().await?;
+        if !self.0.log.in_doubt().is_empty() {
+            return Ok(());
+        }
         let (id, now) = (self.0.id.clone(), self.0.clock.now());
         self.0
             .db

@@ -13,7 +13,7 @@ use crate::identifier::Identifier;
 use crate::password::Password;
 use crate::tables::identifier::{self, StoredIdentifier};
 use crate::tables::user::{self, User};
-use crate::tables::{import, password};
+use crate::tables::{failure, import, password};
 
 /// A user with what they are found by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,9 +31,22 @@ impl App {
         Ok(Profile { user, identifiers })
     }
 
-    /// The user with this id.
+    /// The user with this id. This node refuses the tokens of one who was deleted or disabled,
+    /// wherever that was.
     pub async fn user(&self, user_id: &str) -> Result<User> {
-        user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))
+        let user = user::find(&self.db, user_id).await?;
+        self.active(user.clone()).await?;
+        user.ok_or(Error::NotFound("user"))
+    }
+
+    /// A user who was just read, if there is one who may use the account. Else this node refuses the
+    /// tokens, wherever the user was deleted or disabled.
+    pub async fn active(&self, user: Option<User>) -> Result<Option<User>> {
+        let active = user.filter(User::is_active);
+        if active.is_none() {
+            self.node.catch_up().await?;
+        }
+        Ok(active)
     }
 
     /// What a user without a better name is called: their oldest identifier, as it is stored.
@@ -91,7 +104,7 @@ impl App {
     pub async fn disable(&self, caller: &Caller, user_id: &str) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned());
         let disabled = self
-            .write("disable", job, |tx, app, job| {
+            .write_as("disable", (caller, &[user_id]), job, |tx, app, job| {
                 async move { changes::disable(tx, &app, (&job.0, &job.1)).await }.boxed()
             })
             .await?;
@@ -102,7 +115,7 @@ impl App {
     /// Enables a disabled user; false where it was enabled already.
     pub async fn enable(&self, caller: &Caller, user_id: &str) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned());
-        self.write("enable", job, |tx, app, job| {
+        self.write_as("enable", (caller, &[user_id]), job, |tx, app, job| {
             async move { changes::enable(tx, &app, (&job.0, &job.1)).await }.boxed()
         })
         .await
@@ -113,7 +126,7 @@ impl App {
     pub async fn expire_password(&self, caller: &Caller, user_id: &str) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned());
         let expired = self
-            .write("expire_password", job, |tx, app, job| {
+            .write_as("expire_password", (caller, &[user_id]), job, |tx, app, job| {
                 async move { changes::expire_password(tx, &app, (&job.0, &job.1)).await }.boxed()
             })
             .await?;
@@ -121,22 +134,13 @@ impl App {
         Ok(expired)
     }
 
-    /// Forgets the failures that keep a user from logging in; false where there were none.
+    /// Forgets the failed attempts that slow down a user's logins; false where there were none.
     pub async fn unlock(&self, caller: &Caller, user: &User) -> Result<bool> {
-        let identifiers = identifier::of_user(&self.db, &user.id).await?;
-        let accounts = identifiers.iter().map(|identifier| identifier.normalised.as_str());
-        let attempts: Vec<_> = accounts
-            .chain([user.id.as_str()])
-            .map(|account| self.attempt(account, caller))
-            .collect();
-        let job = (caller.clone(), user.id.clone(), attempts);
-        self.write("unlock", job, |tx, app, job| {
+        let job = (caller.clone(), user.id.clone());
+        self.write_as("unlock", (caller, &[&user.id]), job, |tx, app, job| {
             async move {
-                let (caller, user_id, attempts) = &*job;
-                let mut unlocked = false;
-                for attempt in attempts {
-                    unlocked |= app.forget_failures(tx, attempt).await?;
-                }
+                let (caller, user_id) = &*job;
+                let unlocked = failure::delete_of_user(tx, user_id).await?;
                 if unlocked {
                     app.record(tx, caller, Record::of("user_unlocked").user(user_id)).await?;
                 }
@@ -172,7 +176,7 @@ impl App {
     /// Deletes a user, with all that they are found by; their sessions end, their events stay.
     pub async fn delete_user(&self, caller: &Caller, user_id: &str) -> Result<()> {
         let job = (caller.clone(), user_id.to_owned());
-        self.write("delete_user", job, |tx, app, job| {
+        self.write_as("delete_user", (caller, &[user_id]), job, |tx, app, job| {
             async move { delete(tx, &app, (&job.0, &job.1)).await }.boxed()
         })
         .await?;
@@ -194,6 +198,7 @@ pub(super) async fn delete(
     identifier::delete_of_user(tx, user_id).await?;
     password::delete_of_user(tx, user_id).await?;
     import::delete_of_user(tx, user_id).await?;
+    failure::delete_of_user(tx, user_id).await?;
     user::delete(tx, user_id).await?;
     let record = Record::of("user_deleted").user(user_id).times(ended);
     Ok(app.record(tx, caller, record).await?)

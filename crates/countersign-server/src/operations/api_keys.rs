@@ -60,7 +60,7 @@ impl App {
             revoked_at: None,
         };
         let job = (caller.clone(), row);
-        let row = self.write("create_api_key", job, |tx, app, job| {
+        let row = self.write_as("create_api_key", (caller, &[]), job, |tx, app, job| {
             async move {
                 let (caller, row) = &*job;
                 api_key::insert(tx, row).await?;
@@ -84,7 +84,7 @@ impl App {
     /// [`Error::NotFound`] where there is none that is not revoked yet.
     pub async fn revoke_api_key(&self, caller: &Caller, id: &str) -> Result<()> {
         let job = (caller.clone(), id.to_owned());
-        self.write("revoke_api_key", job, |tx, app, job| {
+        self.write_as("revoke_api_key", (caller, &[]), job, |tx, app, job| {
             async move {
                 let (caller, id) = &*job;
                 if !api_key::revoke(tx, id, caller.now).await? {

@@ -74,11 +74,12 @@ impl App {
         user_id: &str,
         changes: Changes,
     ) -> Result<User> {
+        let held = (caller, &[user_id][..]);
         let job = (caller.clone(), user_id.to_owned(), changes);
-        let user = match self.write("change_user", job.clone(), change).await {
+        let user = match self.write_as("change_user", held, job.clone(), change).await {
             // Somebody took an identifier at the same moment, and has it now.
             Err(Error::Db(error)) if error.is_unique() => {
-                self.write("change_user", job, change).await
+                self.write_as("change_user", held, job, change).await
             }
             written => written,
         }?;

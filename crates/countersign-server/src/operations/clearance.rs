@@ -12,10 +12,9 @@ use crate::tables::user;
 const SLICE: i64 = 50;
 
 impl App {
-    /// Deletes every user who is not an admin, for the admin with the id `actor`, and says how
+    /// Deletes every user who is not an admin, for the admin who is the caller's actor, and says how
     /// many. Where it fails, those before are gone.
-    pub async fn delete_all_but_admins(&self, caller: &Caller, actor: &str) -> Result<u64> {
-        let caller = Caller { actor: Some(actor.to_owned()), ..caller.clone() };
+    pub async fn delete_all_but_admins(&self, caller: &Caller) -> Result<u64> {
         let (mut after, mut count) = (String::new(), 0);
         loop {
             let users = user::list_after(&self.db, &after, SLICE).await?;
@@ -23,8 +22,10 @@ impl App {
             after.clone_from(&last.id);
             let ids: Vec<String> =
                 users.into_iter().filter(|user| !user.is_admin()).map(|user| user.id).collect();
-            let job = (caller.clone(), ids);
-            let deleted = self.write("delete_all_but_admins", job, |tx, app, job| {
+            let job = (caller.clone(), ids.clone());
+            let users: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let held = (caller, &*users);
+            let deleted = self.write_as("delete_all_but_admins", held, job, |tx, app, job| {
                 async move {
                     let (caller, ids) = &*job;
                     let mut deleted = 0;

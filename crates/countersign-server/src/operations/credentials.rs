@@ -1,9 +1,9 @@
 //! Proving who one is with a password.
 
-use super::{Caller, throttle::Attempt};
+use super::Caller;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::password::{Password, Verdict};
+use crate::password::{Password, Verdict, WorkClass};
 use crate::tables::password::{self, CLIENT_SHA256, PLAIN, StoredPassword};
 use crate::tables::user::User;
 
@@ -19,8 +19,6 @@ pub enum Presented {
 
 /// A password that was right.
 pub struct Proof {
-    /// The account whose failures success forgets.
-    pub attempt: Attempt,
     tried: Tried,
     upgrade: bool,
     /// Whether the password must be changed before anybody logs in with it.
@@ -75,39 +73,76 @@ fn find<'a>(stored: &'a [StoredPassword], form: &str) -> Option<&'a StoredPasswo
     stored.iter().find(|stored| stored.form == form)
 }
 
+/// The class of the hash that a proof takes. Accounts that have logged in before have room in the
+/// queue that a flood of other names cannot take.
+fn class_of(user: Option<&User>) -> WorkClass {
+    match user {
+        Some(user) if user.last_login_at.is_some() => WorkClass::KnownAccount,
+        _ => WorkClass::OtherAccount,
+    }
+}
+
 impl App {
+    /// Refuses an attempt that the hash lane has no room for, before anything is looked up.
+    pub(super) async fn check_room(&self, caller: &Caller) -> Result<()> {
+        let classes = [WorkClass::KnownAccount, WorkClass::OtherAccount];
+        let room = self.lane.check_room(&classes, caller.lane_address());
+        self.pace_refusals(room.map_err(Error::from)).await
+    }
+
     /// Checks the password of a user who may not exist; refuses all that is wrong after the same
-    /// work. `account` is what failures are counted under.
+    /// work. `account` is what attempts are counted under where nobody has it.
     pub(super) async fn prove(
+        &self,
+        caller: &Caller,
+        kind: &'static str,
+        whose: (&str, Option<&User>),
+        presented: (Presented, Password),
+    ) -> Result<Proof> {
+        let proved = self.prove_now(caller, kind, whose, presented).await;
+        self.pace_refusals(proved).await
+    }
+
+    async fn prove_now(
         &self,
         caller: &Caller,
         kind: &'static str,
         (account, user): (&str, Option<&User>),
         (presented, password): (Presented, Password),
     ) -> Result<Proof> {
-        let attempt = self.attempt(account, caller);
-        let _turn = self.turns.take(attempt.account()).await;
-        self.throttle(&attempt, caller.now).await?;
+        let attempt = self.reserve_attempt(caller, (account, user)).await?;
         let stored = match user {
             Some(user) => password::of_user(&self.db, &user.id).await?,
             None => Vec::new(),
         };
         let tried = Tried::of(presented, password.clone(), &stored);
         let (sent, hash) = (tried.password.clone(), tried.hash.clone());
-        let verdict = self.lane.verify(sent, hash, caller.lane_address()).await?;
+        // Not before the attempt is counted: a place is not kept while others could use it.
+        let verdict = match self.lane.enter(class_of(user), caller.lane_address()) {
+            Ok(place) => place.verify(sent, hash).await,
+            Err(overloaded) => Err(overloaded),
+        };
+        let verdict = match verdict {
+            Ok(verdict) => verdict,
+            Err(overloaded) => {
+                self.attempt_given_up(attempt).await?;
+                return Err(overloaded.into());
+            }
+        };
         let reason = match (verdict, user) {
             (Verdict::Right { upgrade, whole }, Some(user)) if user.is_active() => {
                 let lacks = presented == Presented::Typed && find(&stored, CLIENT_SHA256).is_none();
                 let typed = (whole && lacks).then_some(password);
                 let expired = stored.iter().any(|stored| stored.expired_at.is_some());
-                return Ok(Proof { attempt, tried, upgrade, expired, typed });
+                self.attempt_succeeded(attempt).await?;
+                return Ok(Proof { tried, upgrade, expired, typed });
             }
             (Verdict::Right { .. }, _) => "disabled",
             (Verdict::Wrong, None) => "unknown_user",
             (Verdict::Wrong, Some(_)) => tried.reason(&stored),
         };
         let user_id = user.map(|user| user.id.clone());
-        self.count_failure(caller, attempt, (kind, reason), user_id).await?;
+        self.attempt_failed(caller, attempt, (kind, reason), user_id).await?;
         Err(Error::invalid_credentials(user))
     }
 

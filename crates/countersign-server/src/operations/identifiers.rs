@@ -9,13 +9,14 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::identifier::{Identifier, Kind};
 use crate::tables::identifier::{self, StoredIdentifier};
-use crate::tables::{session, user};
+use crate::tables::{failure, session, user};
 
 /// Replaces the user's identifiers of these kinds, in a change that has locked the user's row.
 ///
 /// Sessions of the native API go on. Those of a dialect end, and so do tokens of an older system: they
 /// may name the user by what may be another's next. Logins that are under way fail, since they found
-/// the user by it.
+/// the user by it. Failed attempts are forgotten: they were made with what the user is no longer found
+/// by.
 pub(super) async fn replace(
     tx: &mut Tx<'_>,
     app: &App,
@@ -27,7 +28,7 @@ pub(super) async fn replace(
     for (kind, wanted) in wanted {
         let had = identifier::of_kind_in(tx, (user_id, *kind)).await?;
         if !is_so(&had, wanted.as_ref()) {
-            replace_kind(tx, app, who, (&had, wanted.as_ref())).await?;
+            replace_kind(tx, who, (&had, wanted.as_ref())).await?;
             changed.push(kind.as_str());
         }
     }
@@ -37,6 +38,7 @@ pub(super) async fn replace(
         return Err(Error::Invalid { field: first, reason: "missing", message });
     }
     user::bump_epoch(tx, user_id).await?;
+    failure::delete_of_user(tx, user_id).await?;
     for session in session::live_of_user_in(tx, user_id, caller.now).await? {
         if session.channel != NATIVE {
             app.end_session(tx, caller, &session.id, EndReason::Admin).await?;
@@ -55,33 +57,25 @@ fn is_so(had: &[StoredIdentifier], wanted: Option<&Identifier>) -> bool {
     }
 }
 
-/// What failures were counted under an identifier is forgotten with it, and with what was nobody's
-/// before: neither the next holder nor this one answers for them.
 async fn replace_kind(
     tx: &mut Tx<'_>,
-    app: &App,
     (caller, user_id): Who<'_>,
     (had, wanted): (&[StoredIdentifier], Option<&Identifier>),
 ) -> Result<()> {
     let is_wanted = |had: &&StoredIdentifier| wanted.is_some_and(|it| it.key == had.normalised);
     let stays = wanted.and(had.iter().find(is_wanted).or(had.first()));
     for old in had {
-        app.forget_failures(tx, &app.attempt(&old.normalised, caller)).await?;
         if Some(old) != stays {
             identifier::delete(tx, &old.normalised).await?;
         }
     }
     let Some(wanted) = wanted else { return Ok(()) };
     match stays {
-        Some(old) if old.normalised == wanted.key => {
-            return Ok(identifier::respell(tx, wanted).await?);
-        }
+        Some(old) if old.normalised == wanted.key => Ok(identifier::respell(tx, wanted).await?),
         _ if identifier::find_in(tx, &wanted.key).await?.is_some() => {
-            return Err(Error::IdentifierTaken(wanted.kind.as_str()));
+            Err(Error::IdentifierTaken(wanted.kind.as_str()))
         }
-        Some(old) => identifier::replace(tx, &old.normalised, wanted).await?,
-        None => identifier::insert(tx, user_id, wanted, caller.now).await?,
+        Some(old) => Ok(identifier::replace(tx, &old.normalised, wanted).await?),
+        None => Ok(identifier::insert(tx, user_id, wanted, caller.now).await?),
     }
-    app.forget_failures(tx, &app.attempt(&wanted.key, caller)).await?;
-    Ok(())
 }

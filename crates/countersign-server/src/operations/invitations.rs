@@ -76,13 +76,13 @@ impl App {
             }),
             roles,
             created_at: caller.now,
-            created_by: caller.actor.clone(),
+            created_by: caller.actor.as_ref().map(ToString::to_string),
             expires_at: caller.now.plus(life),
             used: None,
             revoked_at: None,
         };
         let job = (caller.clone(), invitation);
-        let made = self.write("invite", job, |tx, app, job| {
+        let made = self.write_as("invite", (caller, &[]), job, |tx, app, job| {
             async move {
                 let (caller, invitation) = &*job;
                 invitation::insert(tx, invitation).await?;
@@ -107,7 +107,7 @@ impl App {
     /// Withdraws an invitation; false where it was used or withdrawn before.
     pub async fn revoke_invitation(&self, caller: &Caller, id: &str) -> Result<bool> {
         let job = (caller.clone(), id.to_owned());
-        self.write("revoke_invitation", job, |tx, app, job| {
+        self.write_as("revoke_invitation", (caller, &[]), job, |tx, app, job| {
             async move {
                 let (caller, id) = &*job;
                 let revoked = invitation::revoke(tx, id, caller.now).await?;

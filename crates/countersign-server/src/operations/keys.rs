@@ -70,7 +70,7 @@ impl App {
         let activates_at = if at_once { now } else { now.plus(CACHE_LIFE) };
         let key = self.new_key(now, activates_at).await?;
         let job = (caller.clone(), key, is_wanted);
-        self.write("rotate_key", job, |tx, app, job| {
+        self.write_as("rotate_key", (caller, &[]), job, |tx, app, job| {
             async move {
                 let (caller, key, is_wanted) = &*job;
                 if !is_wanted(&lock(tx).await?) {
@@ -92,7 +92,7 @@ impl App {
         let now = caller.now;
         let successor = self.new_key(now, now).await?;
         let job = (caller.clone(), kid.to_owned(), successor);
-        self.write("revoke_key", job, |tx, app, job| {
+        self.write_as("revoke_key", (caller, &[]), job, |tx, app, job| {
             async move {
                 let (caller, kid, successor) = &*job;
                 lock(tx).await?;
@@ -150,7 +150,7 @@ impl App {
         let mut ticks = ticks(INTERVAL);
         loop {
             ticks.tick().await;
-            let rotated = self.rotate_due_key(&Caller::nobody(self.clock.now())).await;
+            let rotated = self.rotate_due_key(&Caller::nobody(self.shared_clock.now())).await;
             match rotated {
                 Ok(Some(key)) => tracing::info!(kid = key.kid, "a new signing key is published"),
                 Ok(None) => {}

@@ -86,7 +86,11 @@ impl App {
         token: Lasting,
     ) -> Result<(User, Session)> {
         let job = self.lasting_job(caller, (terms, Duration::ZERO), token).await?;
-        self.write("refresh_lasting", job, |tx, app, job| refresh(tx, app, job).boxed()).await
+        let user_id = job.user_id.clone();
+        self.write_for(&user_id, "refresh_lasting", job, |tx, app, job| {
+            refresh(tx, app, job).boxed()
+        })
+        .await
     }
 
     /// Revokes a refresh token. The access tokens that it brought live on, each for `access_ttl` at
@@ -101,7 +105,11 @@ impl App {
         token: Lasting,
     ) -> Result<()> {
         let job = self.lasting_job(caller, (terms, access_ttl), token).await?;
-        self.write("revoke_lasting", job, |tx, app, job| revoke(tx, app, job).boxed()).await
+        let user_id = job.user_id.clone();
+        self.write_as("revoke_lasting", (caller, &[&user_id]), job, |tx, app, job| {
+            revoke(tx, app, job).boxed()
+        })
+        .await
     }
 
     /// Revokes one access token of a session. Where its refresh token is revoked too, and this was
@@ -111,9 +119,10 @@ impl App {
         caller: &Caller,
         (session_id, jti): (&str, &str),
     ) -> Result<()> {
-        let Some(session) = session::find(&self.db, session_id).await? else { return Ok(()) };
+        let Some(session) = self.find_session(session_id).await? else { return Ok(()) };
+        let user_id = session.user_id.clone();
         let job = (caller.clone(), session, jti.to_owned());
-        self.write("revoke_access_token", job, |tx, app, job| {
+        self.write_as("revoke_access_token", (caller, &[&user_id]), job, |tx, app, job| {
             async move {
                 let (caller, Session { id, user_id, .. }, jti) = &*job;
                 user::lock(tx, user_id).await?;
@@ -145,9 +154,12 @@ impl App {
         token: &Lasting,
     ) -> Result<()> {
         let id = token.session_id(terms);
-        let session = session::find(&self.db, &id).await?;
+        let session = self.find_session(&id).await?;
         let subject = subject(session.as_ref(), (&id, token))?;
         let revocation = revocation::find(&self.db, &subject).await?;
+        if revocation.is_some() {
+            self.node.catch_up().await?;
+        }
         judge(session, revocation, caller.now).map(drop)
     }
 
@@ -161,7 +173,7 @@ impl App {
         let user_id = match &token {
             Lasting::Legacy { user_id, .. } => user_id.clone(),
             Lasting::Session(_) => {
-                let session = session::find(&self.db, &session_id).await?;
+                let session = self.find_session(&session_id).await?;
                 session.ok_or(Refusal::Ended(EndReason::ExpiredAbsolute))?.user_id
             }
         };

@@ -115,7 +115,7 @@ impl App {
         (token_id, expires_at): (&str, Time),
     ) -> Result<()> {
         let job = (caller.clone(), user_id.to_owned(), token_id.to_owned(), expires_at);
-        self.write("log_out_legacy", job, |tx, app, job| {
+        self.write_as("log_out_legacy", (caller, &[user_id]), job, |tx, app, job| {
             async move {
                 let (caller, user_id, token_id, expires_at) = &*job;
                 app.revoke_legacy(tx, caller, user_id, (token_id, *expires_at)).await

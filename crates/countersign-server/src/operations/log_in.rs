@@ -2,7 +2,7 @@
 
 use futures::FutureExt as _;
 
-use super::credentials::{Presented, Proof, Renewal};
+use super::credentials::{Presented, Renewal};
 use super::record::Record;
 use super::{Caller, Terms};
 use crate::app::App;
@@ -30,7 +30,7 @@ pub struct LogIn {
 pub struct Proven {
     user: User,
     device: Option<String>,
-    proof: (Proof, Renewal),
+    renewal: Renewal,
 }
 
 impl App {
@@ -57,6 +57,7 @@ impl App {
         caller: &Caller,
         LogIn { identifier, password, presented, device }: LogIn,
     ) -> Result<Proven> {
+        self.check_room(caller).await?;
         let (account, user) = self.find_account(&identifier).await?;
         // What is no password is nobody's, whoever the user is.
         let password =
@@ -68,11 +69,11 @@ impl App {
             self.refuse_expired(caller, &user).await?;
         }
         let renewal = self.renew(caller, &proof).await?;
-        Ok(Proven { user, device, proof: (proof, renewal) })
+        Ok(Proven { user, device, renewal })
     }
 
-    /// What failures of a login with this identifier are counted under, and whose it is. What is no
-    /// identifier is nobody's: it takes the way of an unknown one.
+    /// What attempts to log in with this identifier are counted under where nobody has it, and whose
+    /// it is. What is no identifier is nobody's: it takes the way of an unknown one.
     pub(super) async fn find_account(&self, identifier: &str) -> Result<(String, Option<User>)> {
         let found = self.find_by_text(identifier).await?;
         Ok(found.unwrap_or_else(|| (format!("\0{identifier}"), None)))
@@ -92,19 +93,20 @@ impl App {
         &self,
         caller: &Caller,
         terms: &Terms,
-        Proven { user, device, proof }: Proven,
+        Proven { user, device, renewal }: Proven,
     ) -> Result<(User, Session)> {
         let status_index = self.index_to_begin(terms).await?;
-        let job = (caller.clone(), (terms.clone(), device, status_index), user, proof);
+        let user_id = user.id.clone();
+        let job = (caller.clone(), (terms.clone(), device, status_index), user, renewal);
         let begun = self
-            .write("log_in", job, |tx, app, job| {
+            .write_for(&user_id, "log_in", job, |tx, app, job| {
                 async move {
-                    let (caller, (terms, device, status_index), user, proof) = &*job;
+                    let (caller, (terms, device, status_index), user, renewal) = &*job;
                     if !user::log_in(tx, user, caller.now).await? {
                         return Err(Error::Conflict);
                     }
                     let user = user::find_in(tx, &user.id).await?.ok_or(Error::Conflict)?;
-                    app.accept(tx, (&user, proof), caller.now).await?;
+                    accept(tx, (&user, renewal), caller.now).await?;
                     let how = (terms, device.as_deref(), *status_index);
                     let session = app.begin_session(tx, caller, &user, how).await?;
                     let record = Record::of("login").user(&user.id).session(&session.id);
@@ -120,25 +122,23 @@ impl App {
         }
         begun
     }
+}
 
-    /// What a right password does in the change that it leads to: failures are forgotten, and
-    /// hashes are written as they would be today.
-    async fn accept(
-        &self,
-        tx: &mut Tx<'_>,
-        (user, (proof, renewal)): (&User, &(Proof, Renewal)),
-        now: Time,
-    ) -> Result<(), DbError> {
-        self.forget_failures(tx, &proof.attempt).await?;
-        if let Some((form, old, new)) = &renewal.upgrade {
-            password::upgrade(tx, &user.id, form, (old, new)).await?;
-        }
-        // Another login may have added it since this one read the hashes.
-        if let Some(hash) = &renewal.client_sha256
-            && password::find_in(tx, &user.id, CLIENT_SHA256).await?.is_none()
-        {
-            password::insert(tx, &user.id, (CLIENT_SHA256, hash), now).await?;
-        }
-        Ok(())
+/// What a right password does in the change that it leads to: hashes are written as they would be
+/// today.
+async fn accept(
+    tx: &mut Tx<'_>,
+    (user, renewal): (&User, &Renewal),
+    now: Time,
+) -> Result<(), DbError> {
+    if let Some((form, old, new)) = &renewal.upgrade {
+        password::upgrade(tx, &user.id, form, (old, new)).await?;
     }
+    // Another login may have added it since this one read the hashes.
+    if let Some(hash) = &renewal.client_sha256
+        && password::find_in(tx, &user.id, CLIENT_SHA256).await?.is_none()
+    {
+        password::insert(tx, &user.id, (CLIENT_SHA256, hash), now).await?;
+    }
+    Ok(())
 }

@@ -7,13 +7,12 @@ use futures::FutureExt as _;
 use super::{Caller, record::Record};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::tables::session;
 use crate::tables::user;
 
 impl App {
     /// Ends the session with this id. Ending one that has ended, or is long forgotten, is success.
     pub async fn log_out(&self, caller: &Caller, session_id: &str) -> Result<()> {
-        let Some(session) = session::find(&self.db, session_id).await? else { return Ok(()) };
+        let Some(session) = self.find_session(session_id).await? else { return Ok(()) };
         self.end_one(caller, &session.user_id, session_id, EndReason::Logout).await.map(drop)
     }
 
@@ -26,7 +25,7 @@ impl App {
         reason: EndReason,
     ) -> Result<()> {
         let job = (caller.clone(), user_id.to_owned(), except.map(str::to_owned));
-        self.write("log_out_everywhere", job, move |tx, app, job| {
+        self.write_as("log_out_everywhere", (caller, &[user_id]), job, move |tx, app, job| {
             async move {
                 let (caller, user_id, except) = &*job;
                 if !user::bump_epoch(tx, user_id).await? {

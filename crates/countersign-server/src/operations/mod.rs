@@ -2,6 +2,7 @@
 //! is known here.
 
 pub mod accounts;
+pub mod actor;
 mod admins;
 pub mod api_keys;
 pub mod changes;
@@ -22,8 +23,10 @@ pub mod moving;
 pub mod page;
 pub mod password;
 pub mod purge;
+mod rate_limits;
 pub mod record;
 pub mod refresh;
+pub mod refusals;
 pub mod register;
 pub mod roles;
 pub mod seals;
@@ -32,10 +35,12 @@ pub mod status_lists;
 pub mod throttle;
 pub mod tokens;
 pub mod turns;
+pub mod user_gate;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
+use self::actor::Actor;
 use self::record::Action;
 use crate::clock::Time;
 
@@ -45,7 +50,8 @@ pub const AGENT_LENGTH: usize = 400;
 /// What a command of the operator's is called as an actor. No user has such an id.
 const COMMAND: &str = "command";
 
-/// Who asks, from where, and when: read once, where a request or a command begins.
+/// Who asks, from where, and when: read once, when a command begins or a request has arrived with its
+/// body.
 #[derive(Clone, Debug)]
 pub struct Caller {
     /// The moment that the whole operation takes for now.
@@ -54,8 +60,8 @@ pub struct Caller {
     pub address: Option<IpAddr>,
     /// What the client calls itself: at most [`AGENT_LENGTH`] characters, none of control.
     pub agent: Option<String>,
-    /// Who acts, where that is not the user themselves.
-    pub actor: Option<String>,
+    /// The actor, where it is not the user whom the operation is about.
+    pub actor: Option<Actor>,
     /// What a log of actions beside the events is told of the request.
     pub action: Option<Action>,
 }
@@ -63,12 +69,12 @@ pub struct Caller {
 impl Caller {
     /// A command of the operator's.
     pub fn command(now: Time) -> Self {
-        Self { actor: Some(COMMAND.to_owned()), ..Self::nobody(now) }
+        Self { actor: Some(Actor::Command), ..Self::nobody(now) }
     }
 
     /// Whether it is one.
     pub(crate) fn is_command(&self) -> bool {
-        self.actor.as_deref() == Some(COMMAND)
+        self.actor == Some(Actor::Command)
     }
 
     /// What happens because its time has come.
@@ -76,7 +82,7 @@ impl Caller {
         Self { now, address: None, agent: None, actor: None, action: None }
     }
 
-    /// The address that takes a share of the hash lane.
+    /// The address whose networks take a share of the hash lane.
     fn lane_address(&self) -> IpAddr {
         self.address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
     }

@@ -10,7 +10,7 @@ use super::{Caller, record::Record};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Half, Result};
-use crate::password::{Password, Policy};
+use crate::password::{Password, Policy, words_of_host};
 use crate::tables::identifier;
 use crate::tables::password::{self, CLIENT_SHA256, PLAIN};
 use crate::tables::user::{self, User};
@@ -28,7 +28,9 @@ impl App {
     /// What new passwords must satisfy in the native API.
     pub fn policy(&self) -> Policy {
         let passwords = &self.config.passwords;
-        Policy { min_length: passwords.min_length, blocklist: passwords.blocklist }
+        let mut context_words = words_of_host(self.config.public_url.host());
+        context_words.extend_from_slice(&passwords.context_words);
+        Policy { min_length: passwords.min_length, blocklist: passwords.blocklist, context_words }
     }
 
     /// Changes the password of a user who knows the current one, and ends their other sessions.
@@ -39,7 +41,7 @@ impl App {
         current: String,
         new: Password,
     ) -> Result<()> {
-        let user = user::find(&self.db, user_id).await?.ok_or(Error::NotFound("user"))?;
+        let user = self.user(user_id).await?;
         let current =
             Password::parse(current).map_err(|_| Error::invalid_credentials(Some(&user)))?;
         refuse_unchanged(&current, &new)?;
@@ -63,6 +65,7 @@ impl App {
         current: String,
         new: Password,
     ) -> Result<()> {
+        self.check_room(caller).await?;
         let (account, user) = self.find_account(identifier).await?;
         let current =
             Password::parse(current).map_err(|_| Error::invalid_credentials(user.as_ref()))?;
@@ -104,7 +107,10 @@ impl App {
         let hashes = self.hash_in_forms_of(caller, &user, new).await?;
         let user_id = user.id.clone();
         let job = Job { caller: caller.clone(), user, hashes, keep, proof };
-        self.write("change_password", job, |tx, app, job| change(tx, app, job).boxed()).await?;
+        self.write_for(&user_id, "change_password", job, |tx, app, job| {
+            change(tx, app, job).boxed()
+        })
+        .await?;
         self.copied(&user_id).await;
         Ok(())
     }
@@ -151,9 +157,6 @@ async fn change(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<()> {
     };
     if !locked {
         return Err(Error::Conflict);
-    }
-    if let Some(proof) = proof {
-        app.forget_failures(tx, &proof.attempt).await?;
     }
     password::delete_of_user(tx, &user.id).await?;
     for (form, hash) in hashes {

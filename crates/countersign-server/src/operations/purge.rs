@@ -9,12 +9,12 @@ use futures::FutureExt as _;
 
 use super::Caller;
 use super::record::Record;
-use super::throttle::LOCKED;
+use super::throttle;
 use crate::app::{App, ticks};
 use crate::clock::Time;
-use crate::db::{Tx, Value};
+use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::params;
+use crate::node::NODES_KEPT;
 use crate::tables::lease::{self, HOUSEKEEPING, Wanted};
 use crate::tables::purge::{self, Over};
 use crate::tables::session::{self, Session};
@@ -22,16 +22,16 @@ use crate::tables::{event, revocation, user};
 
 /// How often a node looks.
 const INTERVAL: Duration = Duration::from_mins(10);
+/// How often a node looks whether the time of all nodes is known.
+const UNKNOWN: Duration = Duration::from_secs(1);
 /// How long the others leave it to the one that did it last.
 const LEASE: Duration = Duration::from_mins(15);
-/// How long counts of failed attempts are kept.
-const FAILURES: Duration = Duration::from_hours(24);
-/// How long a process that nobody hears of is remembered.
-const NODES: Duration = Duration::from_hours(24);
 /// How long copies wait for Redis: no token of a dialect lives longer.
 const COPIES: Duration = Duration::from_hours(24 * 30);
 /// How long invitations are kept after they would have expired.
 const INVITATIONS: Duration = Duration::from_hours(24 * 30);
+/// How long rows of limits by rate are kept once they allow everything again.
+const RATE_LIMITS: Duration = Duration::from_hours(1);
 /// How far back is looked for sessions that expired since the last purge.
 const LATELY: Duration = Duration::from_hours(1);
 /// So many of them are noted in one change.
@@ -43,9 +43,24 @@ impl App {
         let mut ticks = ticks(INTERVAL);
         loop {
             ticks.tick().await;
-            if let Err(error) = self.clean(self.clock.now()).await {
+            let cleaned = match self.shared_time().await {
+                Ok(now) => self.clean(now).await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = cleaned {
                 tracing::warn!(%error, "cannot remove what is over");
             }
+        }
+    }
+
+    /// The time of all nodes, once it is known. By the clock of a single node, which may be wrong,
+    /// rows would be deleted that still matter to the others.
+    async fn shared_time(&self) -> Result<Time> {
+        loop {
+            if let Some(now) = self.shared_clock.earliest().await? {
+                return Ok(now);
+            }
+            tokio::time::sleep(UNKNOWN).await;
         }
     }
 
@@ -89,18 +104,19 @@ impl App {
     pub async fn purge(&self, now: Time) -> Result<()> {
         self.purge_memory(now);
         let revoked = now.minus(revocation::KEPT);
-        self.purge_rows(&purge::FAILURES, &params![LOCKED], now.minus(FAILURES)).await?;
-        self.purge_rows(&purge::REVOCATIONS, &[], revoked).await?;
-        self.purge_rows(&purge::ENDED_STATUSES, &[], revoked).await?;
-        self.purge_rows(&purge::CHANGES, &[], revoked).await?;
-        self.purge_rows(&purge::OUTBOX, &[], now.minus(COPIES)).await?;
-        self.purge_rows(&purge::NODES, &[], now.minus(NODES)).await?;
-        self.purge_rows(&purge::INVITATIONS, &[], now.minus(INVITATIONS)).await?;
+        self.purge_rows(&purge::FAILURES, now.minus(throttle::KEPT)).await?;
+        self.purge_rows(&purge::REVOCATIONS, revoked).await?;
+        self.purge_rows(&purge::ENDED_STATUSES, revoked).await?;
+        self.purge_rows(&purge::CHANGES, revoked).await?;
+        self.purge_rows(&purge::OUTBOX, now.minus(COPIES)).await?;
+        self.purge_rows(&purge::NODES, now.minus(NODES_KEPT)).await?;
+        self.purge_rows(&purge::INVITATIONS, now.minus(INVITATIONS)).await?;
+        self.purge_rows(&purge::RATE_LIMITS, now.minus(RATE_LIMITS)).await?;
         let (caller, forgotten) = (Caller::nobody(now), now.minus(session::KEPT));
         self.note_expired(&caller, (now.minus(LATELY), now)).await?;
         // Those whose end nobody noted while no server ran.
         self.note_expired(&caller, (Time::from_seconds(0), forgotten)).await?;
-        self.purge_rows(&purge::SESSIONS, &[], forgotten).await?;
+        self.purge_rows(&purge::SESSIONS, forgotten).await?;
         self.write("close_events", now, |tx, _app, now| {
             async move { Ok(event::close_still(tx, *now).await?) }.boxed()
         })
@@ -132,9 +148,9 @@ impl App {
     }
 
     /// Removes the rows that were over before `before`, one slice after another, each in a change
-    /// of its own; `also` are the values of the table's own condition.
-    async fn purge_rows(&self, over: &'static Over, also: &[Value], before: Time) -> Result<()> {
-        while let Some(slice) = over.next(&self.db, also, before).await? {
+    /// of its own.
+    async fn purge_rows(&self, over: &'static Over, before: Time) -> Result<()> {
+        while let Some(slice) = over.next(&self.db, before).await? {
             self.write(over.write, slice, |tx, _app, slice| {
                 async move { Ok(slice.remove(tx).await?) }.boxed()
             })

@@ -1,14 +1,17 @@
 //! Events, written in the transaction of the change that they tell of.
 
+use std::sync::atomic::Ordering;
+
 use serde_json::json;
 
 use super::Caller;
 use crate::app::App;
+use crate::clock::Time;
 use crate::db::{DbError, Ended, Tx};
 use crate::tables::event::{self, Event};
 use crate::tables::user;
 
-/// What an event says beside who asked, from where, and when.
+/// The content of an event, without the caller and the time.
 #[derive(Clone, Debug, Default)]
 pub struct Record<'a> {
     kind: &'static str,
@@ -95,7 +98,7 @@ impl App {
             "method": method,
             "msg": event,
             "event": event,
-            "time": caller.now,
+            "time": self.clock.now(),
         });
         let audit = self.audit.clone();
         tx.at_end(move |ended| {
@@ -113,7 +116,10 @@ impl App {
         caller: &Caller,
         record: Record<'_>,
     ) -> Result<(), DbError> {
-        let event = self.event(caller, &record);
+        // The time is read here and not when the request began, so that events are ordered as their
+        // transactions are, as far as clocks allow. Otherwise a client that delays its request could
+        // back-date the event.
+        let event = self.event(caller, &record, self.clock.now());
         event::insert(tx, &event).await?;
         let audit = self.audit.clone();
         tx.at_end(move |ended| {
@@ -124,18 +130,19 @@ impl App {
         Ok(())
     }
 
-    /// The event that a record makes.
-    pub(super) fn event(&self, caller: &Caller, record: &Record<'_>) -> Event {
+    /// Makes the event of a record. Within one millisecond, later events of this process have larger ids.
+    pub(super) fn event(&self, caller: &Caller, record: &Record<'_>, at: Time) -> Event {
+        let ordinal = self.events_made.fetch_add(1, Ordering::Relaxed);
         Event {
-            id: self.entropy.uuid(caller.now).to_string(),
-            at: caller.now,
+            id: self.entropy.uuid_in_order(at, ordinal).to_string(),
+            at,
             kind: record.kind.to_owned(),
             outcome: if record.refused { "refused" } else { "ok" }.to_owned(),
             reason: record.reason.map(str::to_owned),
             user_id: record.user_id.map(str::to_owned),
             session_id: record.session_id.map(str::to_owned),
             subject: record.subject.map(str::to_owned),
-            actor: caller.actor.clone(),
+            actor: caller.actor.as_ref().map(ToString::to_string),
             address: caller.address.map(|address| address.to_string()),
             agent: caller.agent.clone(),
             occurrences: record.occurrences.unwrap_or(1),

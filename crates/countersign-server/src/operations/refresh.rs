@@ -59,14 +59,15 @@ impl App {
         let presented = self.refresh_tokens.read(token).ok_or(Refusal::NotARefreshToken)?;
         let session_id = presented.session_id.to_string();
         // Sessions are kept until they would have expired anyway.
-        let session = session::find(&self.db, &session_id).await?;
+        let session = self.find_session(&session_id).await?;
         let session = session.ok_or(Refusal::Ended(EndReason::ExpiredAbsolute))?;
         if let Some((_, reason)) = session.ended {
             return Err(Refusal::Ended(reason).into());
         }
         let user_id = session.user_id;
-        let job = Job { caller: caller.clone(), presented, session_id, user_id };
-        let refreshed = self.write("refresh", job, |tx, app, job| exchange(tx, app, job).boxed());
+        let job = Job { caller: caller.clone(), presented, session_id, user_id: user_id.clone() };
+        let refreshed =
+            self.write_for(&user_id, "refresh", job, |tx, app, job| exchange(tx, app, job).boxed());
         match refreshed.await? {
             Outcome::Refreshed(refreshed) => Ok(*refreshed),
             Outcome::Over(reason) => Err(Refusal::Ended(reason).into()),
@@ -80,7 +81,7 @@ impl App {
         token: RefreshToken,
         now: Time,
     ) -> Result<Option<Session>> {
-        let session = session::find(&self.db, &token.session_id.to_string()).await?;
+        let session = self.find_session(&token.session_id.to_string()).await?;
         Ok(session.filter(|session| {
             let verdict = self.would_refresh(token, (session, None), now);
             matches!(verdict, Verdict::Advance { .. } | Verdict::Repeat)

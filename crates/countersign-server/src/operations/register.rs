@@ -7,6 +7,7 @@ use futures::FutureExt as _;
 use super::changes::no_password;
 use super::credentials::Presented;
 use super::invitations::{self, TokenHash};
+use super::rate_limits::RateKind;
 use super::record::Record;
 use super::{Caller, Terms, admins};
 use crate::app::App;
@@ -14,7 +15,7 @@ use crate::config::RegistrationMode;
 use crate::db::Tx;
 use crate::error::{Error, Result, Uninvited};
 use crate::identifier::Identifier;
-use crate::password::{Password, Policy};
+use crate::password::{Password, Place, Policy, WorkClass};
 use crate::tables::identifier;
 use crate::tables::password::{self, CLIENT_SHA256, PLAIN};
 use crate::tables::session::Session;
@@ -48,6 +49,14 @@ impl Registration {
             invitation: None,
         }
     }
+
+    fn check_password(&self, policy: Option<&Policy>) -> Result<()> {
+        let (Some(policy), Some(password)) = (policy, &self.password) else { return Ok(()) };
+        let own = self.identifiers.iter().map(|identifier| &*identifier.value);
+        let own: Vec<&str> = own.chain(self.name.as_deref()).collect();
+        let checked = policy.check(password, &own);
+        checked.map_err(|invalid| Error::password("password", invalid))
+    }
 }
 
 /// How often a number is taken anew.
@@ -72,11 +81,10 @@ impl App {
         caller: &Caller,
         terms: &Terms,
         policy: Option<&Policy>,
-        mut registration: Registration,
+        registration: Registration,
     ) -> Result<(User, Session)> {
-        self.admit(caller, &mut registration).await?;
-        let (user, session) =
-            self.create(caller, Some(terms.clone()), (policy, PLAIN), registration).await?;
+        let created = self.create_for(caller, Some(terms.clone()), policy, registration).await;
+        let (user, session) = self.pace_refusals(created).await?;
         Ok((user, session.ok_or(Error::Internal("a registration without its session"))?))
     }
 
@@ -85,26 +93,41 @@ impl App {
         &self,
         caller: &Caller,
         policy: Option<&Policy>,
-        mut registration: Registration,
+        registration: Registration,
     ) -> Result<User> {
-        self.admit(caller, &mut registration).await?;
-        Ok(self.create(caller, None, (policy, PLAIN), registration).await?.0)
+        let created = self.create_for(caller, None, policy, registration).await;
+        Ok(self.pace_refusals(created).await?.0)
     }
 
-    /// Refuses whoever may not register, before a password is hashed. An invitation gives the roles
-    /// that it was made with.
-    async fn admit(&self, caller: &Caller, registration: &mut Registration) -> Result<()> {
+    /// Makes an account for whoever asks. An invitation gives the roles that it was made with.
+    async fn create_for(
+        &self,
+        caller: &Caller,
+        terms: Option<Terms>,
+        policy: Option<&Policy>,
+        mut registration: Registration,
+    ) -> Result<(User, Option<Session>)> {
         let invitation = match (self.config.registration.mode, &registration.invitation) {
             (RegistrationMode::Closed, _) => return Err(Error::RegistrationClosed),
             (RegistrationMode::Invite, None) => return Err(Uninvited::Missing.into()),
-            (RegistrationMode::Open, None) => return Ok(()),
-            (RegistrationMode::Open | RegistrationMode::Invite, Some(token)) => {
-                let token = TokenHash::of(token);
-                self.invitation(caller, &token, &registration.identifiers).await?
-            }
+            (_, token) => token.as_deref().map(TokenHash::of),
         };
-        registration.roles = invitation.roles;
-        Ok(())
+        registration.check_password(policy)?;
+        let place = self.admit(caller).await?;
+        if let Some(token) = invitation {
+            let invitation = self.invitation(caller, &token, &registration.identifiers).await?;
+            registration.roles = invitation.roles;
+        }
+        self.create(caller, terms, (place, PLAIN), registration).await
+    }
+
+    /// Takes a place in the hash lane for a registration, within what the caller's network may do.
+    /// Nothing has been looked up or hashed before.
+    async fn admit(&self, caller: &Caller) -> Result<Place> {
+        let address = caller.lane_address();
+        self.lane.check_room(&[WorkClass::Registration], address)?;
+        self.take_rate(RateKind::Registrations, caller).await?;
+        Ok(self.lane.enter(WorkClass::Registration, address)?)
     }
 
     /// Makes an account as the operator, for clients that present the password in this way.
@@ -121,27 +144,23 @@ impl App {
             Presented::Typed => (Some(&policy), PLAIN),
             Presented::ClientSha256 => (None, CLIENT_SHA256),
         };
-        Ok(self.create(caller, None, (policy, form), registration).await?.0)
+        registration.check_password(policy)?;
+        let place = self.lane.enter(WorkClass::KnownAccount, caller.lane_address())?;
+        Ok(self.create(caller, None, (place, form), registration).await?.0)
     }
 
     async fn create(
         &self,
         caller: &Caller,
         terms: Option<Terms>,
-        (policy, form): (Option<&Policy>, &'static str),
+        (place, form): (Place, &'static str),
         registration: Registration,
     ) -> Result<(User, Option<Session>)> {
         let Registration { identifiers, password, name, roles, .. } = registration;
-        if let (Some(policy), Some(password)) = (policy, &password) {
-            let own = identifiers.iter().map(|identifier| &*identifier.value);
-            let own: Vec<&str> = own.chain(name.as_deref()).collect();
-            let checked = policy.check(password, &own);
-            checked.map_err(|invalid| Error::password("password", invalid))?;
-        }
         // Told before the hash is paid for; the unique key decides all the same.
         self.refuse_taken(&identifiers).await?;
         let password = match password {
-            Some(password) => Some((form, self.hash_in_form(caller, form, password).await?)),
+            Some(password) => Some((form, hash_in_form(place, form, password).await?)),
             None if registration.must_change_password => return Err(no_password()),
             None => None,
         };
@@ -170,22 +189,14 @@ impl App {
         self.add(job).await
     }
 
-    async fn hash_in_form(
-        &self,
-        caller: &Caller,
-        form: &'static str,
-        password: Password,
-    ) -> Result<String> {
-        let password = if form == CLIENT_SHA256 { password.client_sha256() } else { password };
-        Ok(self.lane.hash(password, caller.lane_address()).await?)
-    }
-
     /// Adds the user under the next number that is free.
     async fn add(&self, mut job: Job) -> Result<(User, Option<Session>)> {
         for _ in 0..NUMBERS_TRIED {
             job.user.number = self.numbers.next(&self.db).await?;
-            let created =
-                self.write("register", job.clone(), |tx, app, job| insert(tx, app, job).boxed());
+            let (caller, job_of_try) = (&job.caller, job.clone());
+            let created = self.write_as("register", (caller, &[]), job_of_try, |tx, app, job| {
+                insert(tx, app, job).boxed()
+            });
             match created.await {
                 Err(Error::Db(error)) if error.is_unique() => {
                     self.refuse_taken(&job.identifiers).await?;
@@ -206,6 +217,11 @@ impl App {
         }
         Ok(())
     }
+}
+
+async fn hash_in_form(place: Place, form: &'static str, password: Password) -> Result<String> {
+    let password = if form == CLIENT_SHA256 { password.client_sha256() } else { password };
+    Ok(place.hash(password).await?)
 }
 
 async fn insert(tx: &mut Tx<'_>, app: App, job: Arc<Job>) -> Result<(User, Option<Session>)> {

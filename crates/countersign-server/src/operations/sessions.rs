@@ -170,6 +170,18 @@ impl App {
         self.node.announce(tx, &revocation).await
     }
 
+    /// The session with this id, live or over. This node refuses the tokens of one that has ended,
+    /// whoever ended it.
+    pub(super) async fn find_session(&self, session_id: &str) -> Result<Option<Session>> {
+        let session = session::find(&self.db, session_id).await?;
+        let has_ended = session.as_ref().is_some_and(|session| session.ended.is_some());
+        let knows = || self.node.revocations().check(Some(session_id), None, None).is_some();
+        if has_ended && !knows() {
+            self.node.catch_up().await?;
+        }
+        Ok(session)
+    }
+
     /// The user's live sessions, the oldest first.
     pub async fn sessions_of(&self, user_id: &str, caller: &Caller) -> Result<Vec<Session>> {
         Ok(session::live_of_user(&self.db, user_id, caller.now).await?)
@@ -187,6 +199,7 @@ impl App {
         let interval = (caller.now.minus(session::KEPT), caller.now);
         let of = (&place, page.reach());
         let sessions = session::over_of_user(&self.db, user_id, interval, of).await?;
+        self.node.catch_up().await?;
         Ok(page.cut(sessions, |last| format!("{}/{}", last.started_at.0, last.id)))
     }
 
@@ -197,7 +210,7 @@ impl App {
         user_id: &str,
         session_id: &str,
     ) -> Result<()> {
-        let owner = session::find(&self.db, session_id).await?;
+        let owner = self.find_session(session_id).await?;
         if owner.is_none_or(|session| session.user_id != user_id) {
             return Err(Error::NotFound("session"));
         }
@@ -214,7 +227,7 @@ impl App {
     ) -> Result<bool> {
         let job = (caller.clone(), user_id.to_owned(), session_id.to_owned());
         let ended = self
-            .write("end_session", job, move |tx, app, job| {
+            .write_as("end_session", (caller, &[user_id]), job, move |tx, app, job| {
                 async move {
                     let (caller, user_id, session_id) = &*job;
                     user::lock(tx, user_id).await?;
@@ -235,7 +248,7 @@ impl App {
 
     /// Ends a session as the operator.
     pub async fn end_session_as_operator(&self, caller: &Caller, session_id: &str) -> Result<bool> {
-        let session = session::find(&self.db, session_id).await?;
+        let session = self.find_session(session_id).await?;
         let session = session.ok_or(Error::NotFound("session"))?;
         self.end_one(caller, &session.user_id, session_id, EndReason::Admin).await
     }

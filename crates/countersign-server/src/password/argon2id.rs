@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use argon2::password_hash::phc::{Output, ParamsString, PasswordHash, Salt};
 use argon2::{ARGON2I_IDENT, ARGON2ID_IDENT, Algorithm, Argon2, Block, Params, Version};
-use parking_lot::Mutex;
 use subtle::ConstantTimeEq;
 
 use super::import::UnusableHash;
@@ -83,6 +82,11 @@ impl Row {
         Ok(Self { algorithm, version, cost, salt, output })
     }
 
+    /// Whether it takes more memory than a hash of this cost.
+    pub(super) fn is_large(&self, usual: &Cost) -> bool {
+        self.cost.0.block_count() > usual.0.block_count()
+    }
+
     /// Whether a new hash would be made otherwise.
     pub(super) fn is_outdated(&self, current: &Cost) -> bool {
         self.algorithm != Algorithm::Argon2id
@@ -98,9 +102,6 @@ pub(super) struct Meter {
     hashes: AtomicU64,
     memory_kib: AtomicU64,
     waited_micros: AtomicU64,
-    /// Held by the one bench that computes with more memory than it keeps, so that rows of another
-    /// system cannot make every lane take 256 MiB at once.
-    large: Mutex<()>,
 }
 
 impl Meter {
@@ -157,7 +158,7 @@ impl<'a> Bench<'a> {
         Ok(hash.to_string())
     }
 
-    /// Whether the row is of this password.
+    /// Whether the row is of this password. An error comes before any work is done.
     pub(super) fn matches(&mut self, row: &Row, password: &[u8]) -> Result<bool, argon2::Error> {
         let argon2 = Argon2::new(row.algorithm, row.version, row.cost.0.clone());
         let mut buffer = [0; Output::MAX_LENGTH];
@@ -180,12 +181,6 @@ impl<'a> Bench<'a> {
         self.meter.hashes.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Does what takes memory of its own, while no other bench does.
-    pub(super) fn alone<T>(&self, work: impl FnOnce() -> T) -> T {
-        let _only = self.meter.large.lock();
-        work()
-    }
-
     fn derive(
         &mut self,
         argon2: &Argon2<'_>,
@@ -195,10 +190,8 @@ impl<'a> Bench<'a> {
     ) -> Result<(), argon2::Error> {
         let needed = argon2.params().block_count();
         if needed > self.cost.0.block_count() {
-            self.alone(|| {
-                let mut memory = vec![Block::new(); needed];
-                argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..])
-            })?;
+            let mut memory = vec![Block::new(); needed];
+            argon2.hash_password_into_with_memory(password, salt, output, &mut memory[..])?;
         } else {
             self.keep_memory();
             let memory = &mut self.memory[..needed];

@@ -13,14 +13,13 @@ use tokio::sync::oneshot;
 
 use super::Password;
 use super::argon2id::{Bench, Cost, InvalidCost, Meter};
+use super::backoff::Backoff;
 use super::formats::Stored;
-use super::queue::Queue;
+use super::queue::{Queue, Ticket, WorkClass};
 use crate::clock::Clock;
 use crate::entropy::Entropy;
+use crate::network;
 use crate::traces::Part;
-
-/// When a full queue is worth another try: it holds about so much work.
-const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// How a lane is built and what a hash costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +54,11 @@ pub enum LaneError {
     Thread(#[source] io::Error),
 }
 
-/// There is no room in the queue, for this address or at all.
+/// There is no room in the queue, or the place was given to another network that had fewer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many passwords wait to be checked")]
 pub struct Overloaded {
-    /// When to try again.
+    /// When to try again: the more are refused, the later.
     pub retry_after: Duration,
 }
 
@@ -93,27 +92,37 @@ impl HashLane {
         Ok(Self { shared, _threads: Arc::new(threads) })
     }
 
-    /// The PHC string to store for a new password.
+    /// Refuses a request early, before it costs anything, if the queue has no room for any of
+    /// these classes of work.
+    pub fn check_room(&self, classes: &[WorkClass], address: IpAddr) -> Result<(), Overloaded> {
+        let networks = network::around(address);
+        let mut state = self.shared.state.lock();
+        if !state.closed && classes.iter().any(|class| state.queue.has_room(*class, &networks)) {
+            return Ok(());
+        }
+        Err(state.refuse())
+    }
+
+    /// Takes a place in the queue, which a request holds while it reads what it needs.
     ///
-    /// Dropping the future before the work began takes the request out of the queue.
+    /// A full queue gives the place of the newest request of the network that has most of them, and
+    /// refuses where that is the caller's own.
+    pub fn enter(&self, class: WorkClass, address: IpAddr) -> Result<Place, Overloaded> {
+        let mut state = self.shared.state.lock();
+        if state.closed {
+            return Err(state.refuse());
+        }
+        let ticket = state.queue.push(class, network::around(address), None);
+        let ticket = ticket.ok_or_else(|| state.refuse())?;
+        Ok(Place { shared: Arc::clone(&self.shared), ticket })
+    }
+
+    /// The PHC string to store for a new password of a caller who has proved who they are.
     pub async fn hash(&self, password: Password, address: IpAddr) -> Result<String, Overloaded> {
-        self.shared.submit(address, |answer| Task::new(password, Work::Hash(answer))).await
+        self.enter(WorkClass::KnownAccount, address)?.hash(password).await
     }
 
-    /// Whether the password is that of the stored hash.
-    ///
-    /// Without one (an unknown user), and with one that cannot be read, a hash of the configured
-    /// cost is computed all the same and the password is wrong.
-    pub async fn verify(
-        &self,
-        password: Password,
-        hash: Option<String>,
-        address: IpAddr,
-    ) -> Result<Verdict, Overloaded> {
-        self.shared.submit(address, |answer| Task::new(password, Work::Verify(hash, answer))).await
-    }
-
-    /// How many requests wait.
+    /// How many requests wait, those that only hold a place included.
     pub fn waiting(&self) -> usize {
         self.shared.state.lock().queue.len()
     }
@@ -134,6 +143,57 @@ impl HashLane {
     }
 }
 
+/// A place in the queue; dropping it before the work began gives it back.
+pub struct Place {
+    shared: Arc<Shared>,
+    ticket: Ticket,
+}
+
+impl Place {
+    /// The PHC string to store for a new password.
+    pub async fn hash(self, password: Password) -> Result<String, Overloaded> {
+        self.submit(|answer| (password, Work::Hash(answer))).await
+    }
+
+    /// Whether the password is that of the stored hash.
+    ///
+    /// Without one (an unknown user), and with one that cannot be read, a hash of the configured
+    /// cost is computed all the same and the password is wrong.
+    pub async fn verify(
+        self,
+        password: Password,
+        hash: Option<String>,
+    ) -> Result<Verdict, Overloaded> {
+        let stored = hash.and_then(|hash| Stored::parse(&hash).ok()).map(Box::new);
+        self.submit(|answer| (password, Work::Verify(stored, answer))).await
+    }
+
+    async fn submit<T>(
+        &self,
+        work: impl FnOnce(oneshot::Sender<T>) -> (Password, Work),
+    ) -> Result<T, Overloaded> {
+        let (sender, answer) = oneshot::channel();
+        let (password, work) = work(sender);
+        let task = Task::new(password, work, &self.shared.cost);
+        {
+            let mut state = self.shared.state.lock();
+            match state.queue.get_mut(&self.ticket) {
+                Some(place) => *place = Some(task),
+                None => return Err(state.refuse()),
+            }
+            self.shared.ready.notify_one();
+        }
+        answer.await.map_err(|_| self.shared.state.lock().refuse())
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let given_back = self.shared.state.lock().queue.remove(&self.ticket);
+        drop(given_back);
+    }
+}
+
 fn lanes(configured: usize) -> usize {
     match configured {
         0 => thread::available_parallelism().map_or(1, usize::from),
@@ -150,15 +210,51 @@ struct Shared {
 }
 
 struct State {
-    queue: Queue<Task>,
+    /// Places, and in them the work of those that are ready for it.
+    queue: Queue<Option<Task>>,
+    /// Whether a thread computes with more memory than it keeps. One at a time does, so that rows of
+    /// another system cannot make every thread take 256 MiB at once; the others do other work.
+    large_runs: bool,
+    /// How many threads there are.
+    lanes: u32,
+    /// How long a piece of work took lately.
+    work_time: Duration,
+    backoff: Backoff,
     closed: bool,
+}
+
+impl State {
+    fn refuse(&mut self) -> Overloaded {
+        let each = self.work_time / self.lanes.max(1);
+        let waiting = u32::try_from(self.queue.len()).unwrap_or(u32::MAX);
+        let now = Clock::System.monotonic();
+        let retry_after = self.backoff.refuse(now, each.saturating_mul(waiting), each);
+        Overloaded { retry_after }
+    }
+
+    /// Takes the work of the place whose turn it is.
+    fn take(&mut self) -> Option<Task> {
+        let large_runs = self.large_runs;
+        let is_ready = |task: &Task| !(large_runs && task.is_large);
+        let task = self.queue.pop(|place| place.as_ref().is_some_and(is_ready)).flatten()?;
+        self.large_runs |= task.is_large;
+        Some(task)
+    }
 }
 
 impl Shared {
     fn new(options: LaneOptions, entropy: Entropy) -> Result<Arc<Self>, InvalidCost> {
         let LaneOptions { queue, memory_kib, iterations, parallelism, .. } = options;
+        let state = State {
+            queue: Queue::new(queue),
+            large_runs: false,
+            lanes: u32::try_from(lanes(options.lanes)).unwrap_or(u32::MAX),
+            work_time: Duration::ZERO,
+            backoff: Backoff::default(),
+            closed: false,
+        };
         Ok(Arc::new(Self {
-            state: Mutex::new(State { queue: Queue::new(queue), closed: false }),
+            state: Mutex::new(state),
             ready: Condvar::new(),
             cost: Cost::new(memory_kib, iterations, parallelism)?,
             meter: Meter::default(),
@@ -166,47 +262,17 @@ impl Shared {
         }))
     }
 
-    async fn submit<T>(
-        &self,
-        address: IpAddr,
-        task: impl FnOnce(oneshot::Sender<T>) -> Task,
-    ) -> Result<T, Overloaded> {
-        let overloaded = Overloaded { retry_after: RETRY_AFTER };
-        let (sender, answer) = oneshot::channel();
-        if !self.enqueue(address, task(sender)) {
-            return Err(overloaded);
-        }
-        answer.await.map_err(|_| overloaded)
-    }
-
-    fn enqueue(&self, address: IpAddr, task: Task) -> bool {
-        let mut state = self.state.lock();
-        if !state.queue.has_room(address) {
-            state.queue.retain(|task| !task.is_abandoned());
-        }
-        let room = !state.closed && state.queue.has_room(address);
-        if room {
-            state.queue.push(address, task);
-            self.ready.notify_one();
-        }
-        room
-    }
-
-    /// Waits for a task that somebody still wants; `None` when the lane ends.
+    /// Waits for work; `None` when the lane ends.
     fn next(&self) -> Option<Task> {
         let mut state = self.state.lock();
         loop {
             if state.closed {
                 return None;
             }
-            match state.queue.pop() {
-                Some(task) if task.is_abandoned() => {}
-                Some(task) => {
-                    self.meter.note_wait(Clock::System.monotonic().saturating_sub(task.since));
-                    return Some(task);
-                }
-                None => self.ready.wait(&mut state),
+            if let Some(task) = state.take() {
+                return Some(task);
             }
+            self.ready.wait(&mut state);
         }
     }
 
@@ -214,14 +280,27 @@ impl Shared {
         yield_to_others();
         let mut bench = Bench::new(&self.cost, &self.meter);
         while let Some(task) = self.next() {
+            let (began, is_large) = (Clock::System.monotonic(), task.is_large);
+            self.meter.note_wait(began.saturating_sub(task.since));
             task.run(&mut bench, &self.entropy);
+            self.finish(Clock::System.monotonic().saturating_sub(began), is_large);
+        }
+    }
+
+    /// Notes how long a piece of work took, and lets the next large one begin.
+    fn finish(&self, took: Duration, is_large: bool) {
+        let mut state = self.state.lock();
+        state.work_time = (state.work_time * 7 + took) / 8;
+        if is_large {
+            state.large_runs = false;
+            self.ready.notify_one();
         }
     }
 
     fn close(&self) {
         let mut state = self.state.lock();
         state.closed = true;
-        state.queue.retain(|_| false);
+        state.queue.clear();
         self.ready.notify_all();
     }
 }
@@ -265,6 +344,8 @@ impl Drop for Threads {
 struct Task {
     password: Password,
     work: Work,
+    /// Whether it takes more memory than a thread keeps.
+    is_large: bool,
     /// When it came, by the monotonic clock.
     since: Duration,
     /// Its wait, and what it is a part of.
@@ -273,20 +354,18 @@ struct Task {
 
 enum Work {
     Hash(oneshot::Sender<String>),
-    Verify(Option<String>, oneshot::Sender<Verdict>),
+    /// Without a stored hash that can be read, the password is wrong.
+    Verify(Option<Box<Stored>>, oneshot::Sender<Verdict>),
 }
 
 impl Task {
-    fn new(password: Password, work: Work) -> Self {
+    fn new(password: Password, work: Work, cost: &Cost) -> Self {
         let traced = (Part::of("password wait"), Context::current());
-        Self { password, work, since: Clock::System.monotonic(), traced }
-    }
-
-    fn is_abandoned(&self) -> bool {
-        match &self.work {
-            Work::Hash(answer) => answer.is_closed(),
-            Work::Verify(_, answer) => answer.is_closed(),
-        }
+        let is_large = match &work {
+            Work::Verify(Some(stored), _) => stored.is_large(cost),
+            Work::Verify(None, _) | Work::Hash(_) => false,
+        };
+        Self { password, work, is_large, since: Clock::System.monotonic(), traced }
     }
 
     /// Does the work. An answer that nobody waits for any more is dropped.
@@ -302,23 +381,22 @@ impl Task {
                 }
                 Err(error) => tracing::error!(%error, "a password could not be hashed"),
             },
-            Work::Verify(hash, answer) => {
-                let _ = answer.send(verify(&self.password, hash.as_deref(), bench));
+            Work::Verify(stored, answer) => {
+                let _ = answer.send(verify(&self.password, stored.as_deref(), bench));
             }
         }
     }
 }
 
-fn verify(password: &Password, hash: Option<&str>, bench: &mut Bench<'_>) -> Verdict {
-    let stored = hash.and_then(|hash| Stored::parse(hash).ok());
-    let verdict = stored.and_then(|stored| stored.check(password, bench).ok());
-    verdict.unwrap_or_else(|| {
-        // As often as it would have been tried.
-        for text in password.readings() {
-            bench.waste(text.as_bytes());
-        }
-        Verdict::Wrong
-    })
+fn verify(password: &Password, stored: Option<&Stored>, bench: &mut Bench<'_>) -> Verdict {
+    if let Some(stored) = stored {
+        return stored.check(password, bench);
+    }
+    // As often as it would have been tried.
+    for text in password.readings() {
+        bench.waste(text.as_bytes());
+    }
+    Verdict::Wrong
 }
 
 #[cfg(test)]

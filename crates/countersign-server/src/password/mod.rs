@@ -2,6 +2,7 @@
 //! into PHC strings and verifies them.
 
 mod argon2id;
+mod backoff;
 mod blocklist;
 mod formats;
 mod import;
@@ -18,8 +19,9 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 pub use argon2id::InvalidCost;
 pub use import::{Importable, UnusableHash, importable};
-pub use lane::{HashLane, LaneError, LaneOptions, Overloaded, Verdict};
-pub use policy::Policy;
+pub use lane::{HashLane, LaneError, LaneOptions, Overloaded, Place, Verdict};
+pub use policy::{Policy, words_of_host};
+pub use queue::WorkClass;
 
 /// The most code points a password may have, as it was received.
 pub const MAX_CHARACTERS: usize = 1024;
@@ -121,8 +123,11 @@ pub enum InvalidPassword {
     /// Neighbours in the alphabet or among the digits, such as `123456789`.
     #[error("the password is only a sequence such as 123456789; choose another")]
     Sequence,
-    /// The name of the service, with or without digits and signs around it.
-    #[error("the password is the name of the service; choose another")]
+    /// The name of the service or a word of this installation, with or without digits and signs
+    /// around it.
+    #[error(
+        "the password is the name of the service, or a word that belongs to it; choose another"
+    )]
     ServiceName,
     /// One of the user's own identifiers, with or without digits and signs around it.
     #[error("the password is your own name, address or number; choose another")]

@@ -10,19 +10,34 @@ const SERVICE: &str = "countersign";
 const MAX_REPEATED: usize = 3;
 
 /// The rules for a new password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// The fewest code points, counted in NFC.
     pub min_length: usize,
     /// Whether common passwords, repetitions, sequences, the name of the service and the user's own
     /// identifiers are refused.
     pub blocklist: bool,
+    /// Words of this installation that are refused as the name of the service is.
+    pub context_words: Vec<String>,
 }
 
 impl Default for Policy {
     fn default() -> Self {
-        Self { min_length: 8, blocklist: true }
+        Self { min_length: 8, blocklist: true, context_words: Vec::new() }
     }
+}
+
+/// A part of a host that is shorter, such as `com` or `app`, is no word that people know a service
+/// by.
+const SHORTEST_LABEL: usize = 4;
+
+/// The words by which people know the service at this host: the host, its parent domains, and the
+/// labels of each.
+pub fn words_of_host(host: &str) -> Vec<String> {
+    let labels = host.split('.').filter(|label| label.chars().count() >= SHORTEST_LABEL);
+    let parents = host.match_indices('.').map(|(at, _)| &host[at + 1..]);
+    let parents = parents.filter(|parent| parent.contains('.'));
+    std::iter::once(host).chain(parents).chain(labels).map(str::to_owned).collect()
 }
 
 impl Policy {
@@ -31,11 +46,20 @@ impl Policy {
         if password.expose().chars().count() < self.min_length {
             return Err(InvalidPassword::TooShort { minimum: self.min_length });
         }
-        if self.blocklist { refuse_guessable(&text::fold(password.expose()), own) } else { Ok(()) }
+        if self.blocklist {
+            refuse_guessable(&text::fold(password.expose()), own, &self.context_words)
+        } else {
+            Ok(())
+        }
     }
 }
 
-fn refuse_guessable(folded: &str, own: &[&str]) -> Result<(), InvalidPassword> {
+fn refuse_guessable(
+    folded: &str,
+    own: &[&str],
+    context_words: &[String],
+) -> Result<(), InvalidPassword> {
+    let is_of_context = |word: &String| is_derived(folded, &text::fold(word));
     let characters: Vec<char> = folded.chars().collect();
     if blocklist::is_common(folded) {
         Err(InvalidPassword::Common)
@@ -43,7 +67,7 @@ fn refuse_guessable(folded: &str, own: &[&str]) -> Result<(), InvalidPassword> {
         Err(InvalidPassword::Repetition)
     } else if is_sequence(&characters) {
         Err(InvalidPassword::Sequence)
-    } else if is_derived(folded, SERVICE) {
+    } else if is_derived(folded, SERVICE) || context_words.iter().any(is_of_context) {
         Err(InvalidPassword::ServiceName)
     } else if own.iter().any(|own| is_own(folded, &text::fold(own))) {
         Err(InvalidPassword::OwnIdentifier)
@@ -133,8 +157,34 @@ mod tests {
     }
 
     #[test]
+    fn words_of_the_installation_are_refused_as_its_name_is() {
+        let mut context_words = words_of_host("login.acmecorp.example");
+        context_words.push("Straße 7".to_owned());
+        let policy = Policy { context_words, ..Policy::default() };
+        for text in [
+            "acmecorp",
+            "Acmecorp2026!",
+            "login.acmecorp.example",
+            "acmecorp.example",
+            "LOGIN-1234",
+            "Straße 7",
+            "straße-2026",
+        ] {
+            let password = Password::parse(text.into()).expect("a password");
+            assert_eq!(policy.check(&password, &[]), Err(InvalidPassword::ServiceName), "{text}");
+        }
+        for text in ["acmecorp is my horse", "com-1234567"] {
+            let password = Password::parse(text.into()).expect("a password");
+            assert_eq!(policy.check(&password, &[]), Ok(()), "{text}");
+        }
+        let address = Policy { context_words: words_of_host("192.0.2.17"), ..Policy::default() };
+        let password = Password::parse("1927391048".into()).expect("a password");
+        assert_eq!(address.check(&password, &[]), Ok(()), "an address has no labels");
+    }
+
+    #[test]
     fn p10_without_the_blocklist_only_the_length_counts() {
-        let policy = Policy { min_length: 8, blocklist: false };
+        let policy = Policy { blocklist: false, ..Policy::default() };
         for text in ["aaaaaaaa", "password", "countersign"] {
             let password = Password::parse(text.into()).expect("a password");
             assert_eq!(policy.check(&password, &[text]), Ok(()), "{text}");

@@ -1,10 +1,9 @@
-//! Redis, a helper of the database: it carries nudges between nodes and counts what failed from an
-//! address. It never decides: whatever it says, or does not say, the database has the last word.
+//! Redis, a helper of the database: it carries nudges between nodes, and copies of tokens for other
+//! services. It never decides: whatever it says, or does not say, the database has the last word.
 //!
 //! No request waits for a Redis that is away. The first that gets no answer in time says so; from
 //! then on everybody goes on without it at once, while it is tried again in the background.
 
-mod failures;
 mod link;
 mod nudges;
 
@@ -20,7 +19,6 @@ use tokio::time::timeout;
 
 use self::link::Link;
 use crate::config::RedisServers;
-use crate::traces::Part;
 
 /// How long an answer is waited for.
 const PATIENCE: Duration = Duration::from_millis(300);
@@ -79,6 +77,21 @@ impl From<RedisError> for NoHelp {
     }
 }
 
+impl NoHelp {
+    /// Why Redis cannot be used at start, and what that means.
+    pub fn explain(&self) -> String {
+        let refuses = match self {
+            Self::Refused(_) => true,
+            Self::Failed(error) => {
+                matches!(error.kind(), ErrorKind::AuthenticationFailed | ErrorKind::Server(_))
+            }
+            Self::Away | Self::TooLate => false,
+        };
+        let what = if refuses { "it refuses this server" } else { "nothing answers there" };
+        format!("{what} ({self}); the database does its work meanwhile")
+    }
+}
+
 impl Redis {
     /// Those servers, not asked yet. What nodes with other secrets keep there stays apart from
     /// what those with this `name` do.
@@ -111,12 +124,10 @@ impl Redis {
             State::Up(link, number) => (link.clone(), *number),
             State::Idle | State::Away => return Err(NoHelp::Away),
         };
-        let part = Part::redis(command);
         let answer = match timeout(PATIENCE, link.ask(command)).await {
             Ok(answer) => answer.map_err(NoHelp::from),
             Err(_) => Err(NoHelp::TooLate),
         };
-        let answer = part.unless_failed(answer);
         if let Err(error @ (NoHelp::TooLate | NoHelp::Failed(_))) = &answer {
             tracing::warn!(%error, "Redis is away; the database does its work meanwhile");
             self.0.lose(number);

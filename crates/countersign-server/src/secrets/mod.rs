@@ -11,7 +11,7 @@ use secrecy::{ExposeSecret, SecretBox};
 use zeroize::Zeroizing;
 
 pub use self::folder::prepare_data_dir;
-pub use self::source::SecretSource;
+pub use self::source::{SecretSource, exposed_secrets, generated_file};
 
 mod folder;
 mod seal;

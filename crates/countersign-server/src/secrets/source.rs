@@ -1,13 +1,15 @@
 //! Where the master secret comes from: a variable, a file, or, for a new SQLite database, the
 //! random generator.
 
-use std::fs::{self, File, OpenOptions};
+use std::fmt::{self, Display};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::process::{Uid, geteuid};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
@@ -18,6 +20,8 @@ use crate::entropy::Entropy;
 
 const KEY: &str = "master_secret_file";
 const PREVIOUS_KEY: &str = "master_secret_previous_file";
+/// Where Docker mounts secrets, with mode 0444 unless that is said otherwise.
+const MOUNTED_SECRETS: &str = "/run/secrets";
 /// The generated file, in `data_dir`.
 const GENERATED: &str = "master-secret";
 
@@ -54,7 +58,7 @@ impl MasterSecret {
         if let Some(path) = &config.master_secret_file {
             return Ok((read(KEY, path)?, SecretSource::File(path.clone())));
         }
-        let path = config.data_dir.join(GENERATED);
+        let path = generated_file(&config.data_dir);
         if !path.exists()
             && may_create
             && create(&config.data_dir, entropy).map_err(|error| unwritable(&error))?
@@ -83,6 +87,11 @@ impl MasterSecret {
     }
 }
 
+/// Where the master secret lies that a first start makes.
+pub fn generated_file(data_dir: &Path) -> PathBuf {
+    data_dir.join(GENERATED)
+}
+
 fn invalid(name: &'static str, problem: String) -> SecretError {
     SecretError::Invalid { name, problem }
 }
@@ -98,7 +107,54 @@ fn forbidden(owner: Uid, reader: Uid) -> u32 {
     if owner.is_root() && !reader.is_root() { 0o037 } else { 0o077 }
 }
 
-/// Reads 32 bytes, as they are or as base64, from a file that nobody else may read.
+/// A secret that others may read.
+struct Exposure {
+    mode: u32,
+    /// Whether an orchestrator mounted it, so that nobody here can change its mode and those who can
+    /// read it are those in this container.
+    is_mounted: bool,
+}
+
+impl Exposure {
+    fn of(path: &Path, metadata: &Metadata) -> Option<Self> {
+        let mode = metadata.permissions().mode() & 0o777;
+        if mode & forbidden(Uid::from_raw(metadata.uid()), geteuid()) == 0 {
+            return None;
+        }
+        let is_read_only =
+            statvfs(path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY));
+        Some(Self { mode, is_mounted: is_read_only || path.starts_with(MOUNTED_SECRETS) })
+    }
+}
+
+impl Display for Exposure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "others may read it (mode {:04o}); ", self.mode)?;
+        f.write_str(if self.is_mounted {
+            "give it `mode: 0400` and the `uid` of the server in Docker, `defaultMode: 0440` and an \
+             `fsGroup` in Kubernetes"
+        } else {
+            "chmod 0600 it"
+        })
+    }
+}
+
+/// Warnings about secrets that an orchestrator mounted and that others in the container may read.
+pub fn exposed_secrets(config: &Config) -> Vec<String> {
+    let files = [
+        (KEY, config.master_secret_file.as_deref()),
+        (PREVIOUS_KEY, config.master_secret_previous_file.as_deref()),
+    ];
+    let warning = |(key, path): (&str, Option<&Path>)| {
+        let path = path?;
+        let exposure = Exposure::of(path, &fs::metadata(path).ok()?)?;
+        exposure.is_mounted.then(|| format!("{key}: {}: {exposure}", path.display()))
+    };
+    files.into_iter().filter_map(warning).collect()
+}
+
+/// Reads 32 bytes, as they are or as base64, from a file that nobody else may read, unless it is
+/// mounted so that this cannot be changed here.
 fn read(key: &'static str, path: &Path) -> Result<MasterSecret, SecretError> {
     let refuse = |problem: String| invalid(key, format!("{}: {problem}", path.display()));
     let failed = |error: io::Error| refuse(error.to_string());
@@ -108,9 +164,10 @@ fn read(key: &'static str, path: &Path) -> Result<MasterSecret, SecretError> {
     }
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & forbidden(Uid::from_raw(metadata.uid()), geteuid()) != 0 {
-        return Err(refuse(format!("others may read it (mode {mode:04o}); chmod 0600 it")));
+    if let Some(exposure) = Exposure::of(path, &metadata)
+        && !exposure.is_mounted
+    {
+        return Err(refuse(exposure.to_string()));
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(1024));
     file.take(1024).read_to_end(&mut bytes).map_err(failed)?;
@@ -126,7 +183,7 @@ fn read(key: &'static str, path: &Path) -> Result<MasterSecret, SecretError> {
 fn create(data_dir: &Path, entropy: &Entropy) -> io::Result<bool> {
     let folder = File::open(data_dir)?;
     folder.lock()?;
-    let path = data_dir.join(GENERATED);
+    let path = generated_file(data_dir);
     if path.exists() {
         return Ok(false);
     }

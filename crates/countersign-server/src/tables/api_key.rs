@@ -111,6 +111,7 @@ fn rights_text(rights: &[Right]) -> String {
 sql! {
     LIST = "SELECT id, digest, name, rights, created_at, expires_at, revoked_at FROM api_keys ORDER BY created_at, id";
     NOT_REVOKED = "SELECT id, digest, name, rights, created_at, expires_at, revoked_at FROM api_keys WHERE revoked_at IS NULL";
+    FIND = "SELECT id, digest, name, rights, created_at, expires_at, revoked_at FROM api_keys WHERE id = ?";
     INSERT = "INSERT INTO api_keys (id, digest, name, rights, created_at, expires_at) VALUES (?, ?, ?, ?, ?, ?)";
     REVOKE = "UPDATE api_keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL";
 }
@@ -125,6 +126,11 @@ pub async fn not_revoked(db: &Db) -> Result<Vec<ApiKeyRow>, DbError> {
     db.list(NOT_REVOKED, &[]).await
 }
 
+/// The key with this id, with a shared lock on its row until the transaction ends.
+pub async fn find_shared(tx: &mut Tx<'_>, id: &str) -> Result<Option<ApiKeyRow>, DbError> {
+    tx.find_shared(FIND, &params![id]).await
+}
+
 /// Adds one.
 pub async fn insert(tx: &mut Tx<'_>, row: &ApiKeyRow) -> Result<(), DbError> {
     let ApiKeyRow { id, digest, name, rights, created_at, expires_at, .. } = row;
@@ -134,7 +140,7 @@ pub async fn insert(tx: &mut Tx<'_>, row: &ApiKeyRow) -> Result<(), DbError> {
 
 /// Revokes one; false where there is none to revoke.
 pub async fn revoke(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<bool, DbError> {
-    Ok(tx.execute(REVOKE, &params![now, id]).await? == 1)
+    tx.execute_one(REVOKE, &params![now, id]).await
 }
 
 #[cfg(test)]

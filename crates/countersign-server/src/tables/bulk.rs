@@ -7,6 +7,7 @@ use crate::db::{Db, DbError, FromRow, Row, Sql, Tx, Value, params, sql};
 use crate::identifier::Identifier;
 
 use super::admin;
+use super::event::Event;
 use super::identifier::StoredIdentifier;
 use super::import::Import;
 use super::user::User;
@@ -73,6 +74,7 @@ sql! {
     OF_IDENTIFIERS = fifty!("SELECT i.normalised, i.value, u.id, u.number, m.source FROM identifiers i JOIN users u ON u.id = i.user_id LEFT JOIN imports m ON m.user_id = u.id WHERE i.normalised = ?", " UNION ALL ");
     REVOKED = fifty!("SELECT subject, until FROM revocations WHERE subject = ?", " UNION ALL ");
     IDENTIFIERS_OF = fifty!("SELECT user_id, created_at, kind, value, normalised, verified_at FROM identifiers WHERE user_id = ?", " UNION ALL ");
+    EVENTS = fifty!("SELECT id, at, kind, outcome, reason, user_id, session_id, subject, actor, address, agent, occurrences FROM events WHERE id = ?", " UNION ALL ");
     PASSWORDS_OF = fifty!("SELECT user_id, expired_at FROM passwords WHERE user_id = ?", " UNION ALL ");
     USERS = concat!("INSERT INTO users (id, number, name, roles, epoch, created_at, last_login_at, disabled_at) VALUES ", fifty!("(?, ?, ?, ?, ?, ?, ?, ?)", ", "));
     USER = "INSERT INTO users (id, number, name, roles, epoch, created_at, last_login_at, disabled_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
@@ -107,6 +109,11 @@ pub async fn holders_of_identifiers(
 /// Which of these are revoked already, and until when.
 pub async fn revoked(db: &Db, subjects: &[String]) -> Result<Vec<(String, Time)>, DbError> {
     find(db, REVOKED, subjects.iter().map(Value::from).collect()).await
+}
+
+/// The events with these ids, each once.
+pub async fn events(db: &Db, ids: &[&str]) -> Result<Vec<Event>, DbError> {
+    find_once(db, EVENTS, ids).await
 }
 
 /// An identifier after its user and its age.

@@ -7,7 +7,7 @@
 use std::time::Duration;
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Time;
 use crate::db::{Db, DbError, FromRow, Row, Tx, Value, params, sql};
@@ -17,7 +17,7 @@ use crate::db::{Db, DbError, FromRow, Row, Tx, Value, params, sql};
 const STILL: Duration = Duration::from_hours(1);
 
 /// One row of the audit trail.
-#[derive(Clone, Debug, PartialEq, Eq, JsonSchema, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 pub struct Event {
     /// A UUID of version 7, so that rows sort by time.
     pub id: String,

@@ -94,11 +94,12 @@ macro_rules! table {
 ///
 /// `nodes` and `changes` stay where they are: they are how running servers hear of each other, and
 /// whoever starts reads what changes tell from the tables themselves. `leases` stay with the servers
-/// that hold them.
+/// that hold them. `rate_limits` begin anew.
 pub const TABLES: &[Table] = &[
     table!(stays, "nodes", ["id"], ["started_at", "seen_at", "ended_at"]),
     table!(stays, "changes", ["node", "seq"], ["floor", "kind", "subject", "until"]),
     table!(stays, "leases", ["name"], ["holder", "until"]),
+    table!(stays, "rate_limits", ["subject"], ["until_at"]),
     table!(
         moves,
         "users",
@@ -154,7 +155,8 @@ pub const TABLES: &[Table] = &[
             "device",
             "ended_at",
             "end_reason",
-            "status_index"
+            "status_index",
+            "network"
         ]
     ),
     table!(moves, "ended_statuses", ["status_index"], ["until"]),

@@ -18,6 +18,7 @@ pub mod node;
 pub mod outbox;
 pub mod password;
 pub mod purge;
+pub mod rate_limit;
 pub mod revocation;
 pub mod session;
 pub mod setting;
@@ -46,6 +47,7 @@ pub fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
         ("node", node::STATEMENTS),
         ("outbox", outbox::STATEMENTS),
         ("password", password::STATEMENTS),
+        ("rate_limit", rate_limit::STATEMENTS),
         ("revocation", revocation::STATEMENTS),
         ("session", session::STATEMENTS),
         ("setting", setting::STATEMENTS),

@@ -79,7 +79,11 @@ pub async fn is_there(tx: &mut Tx<'_>, user_id: &str) -> Result<bool, DbError> {
 /// Lets the user's password be one that must be changed, in every form; false where there is none
 /// that was not so already.
 pub async fn expire(tx: &mut Tx<'_>, user_id: &str, now: Time) -> Result<bool, DbError> {
-    Ok(tx.execute(EXPIRE, &params![now, user_id]).await? > 0)
+    let expired = tx.execute(EXPIRE, &params![now, user_id]).await? > 0;
+    if !expired {
+        tx.note_end();
+    }
+    Ok(expired)
 }
 
 /// Takes back what [`expire`] did; false where it was not so.

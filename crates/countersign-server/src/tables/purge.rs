@@ -25,12 +25,9 @@ pub struct Slice {
 }
 
 /// `over!("table", "time", "key")`: its rows are over at the time in the one column, and are told
-/// apart by the other. A further condition may stand at the end, which ends in `AND`.
+/// apart by the other.
 macro_rules! over {
     ($table:literal, $time:literal, $key:literal) => {
-        over!($table, $time, $key, "")
-    };
-    ($table:literal, $time:literal, $key:literal, $also:literal) => {
         Over {
             write: concat!("purge_", $table),
             cut: sql!(concat!(
@@ -41,7 +38,6 @@ macro_rules! over {
                 " FROM ",
                 $table,
                 " WHERE ",
-                $also,
                 $time,
                 " < ? ORDER BY ",
                 $time,
@@ -53,7 +49,6 @@ macro_rules! over {
                 "DELETE FROM ",
                 $table,
                 " WHERE ",
-                $also,
                 $time,
                 " <= ? AND (",
                 $time,
@@ -61,13 +56,13 @@ macro_rules! over {
                 $key,
                 " <= ?)"
             )),
-            rest: sql!(concat!("DELETE FROM ", $table, " WHERE ", $also, $time, " < ?")),
+            rest: sql!(concat!("DELETE FROM ", $table, " WHERE ", $time, " < ?")),
         }
     };
 }
 
-/// Failed attempts; those of locked accounts stay.
-pub const FAILURES: Over = over!("failures", "last_at", "subject", "failures < ? AND ");
+/// Counts of failed attempts.
+pub const FAILURES: Over = over!("failures", "last_at", "subject");
 /// Revocations, those that an import brought along too.
 pub const REVOCATIONS: Over = over!("revocations", "until", "subject");
 /// Entries of the status lists whose sessions have been over for long.
@@ -80,28 +75,22 @@ pub const OUTBOX: Over = over!("outbox", "due_at", "user_id");
 pub const NODES: Over = over!("nodes", "seen_at", "id");
 /// Invitations.
 pub const INVITATIONS: Over = over!("invitations", "expires_at", "id");
+/// Limits by rate that allow everything again.
+pub const RATE_LIMITS: Over = over!("rate_limits", "until_at", "subject");
 /// Sessions.
 pub const SESSIONS: Over = over!("sessions", "expires_at", "id");
 
 impl Over {
     /// The next slice of what was over before `before`; `None` where nothing is.
-    pub async fn next(
-        &self,
-        db: &Db,
-        also: &[Value],
-        before: Time,
-    ) -> Result<Option<Slice>, DbError> {
-        let cut = async |offset: u64| {
-            let values = [also, &params![before, offset]].concat();
-            db.list::<Vec<Value>>(self.cut, &values).await
-        };
+    pub async fn next(&self, db: &Db, before: Time) -> Result<Option<Slice>, DbError> {
+        let cut =
+            async |offset: u64| db.list::<Vec<Value>>(self.cut, &params![before, offset]).await;
         if let Some(cut) = cut(SLICE - 1).await?.pop() {
-            let values = [also, &cut[..1], &cut].concat();
+            let values = [&cut[..1], &cut].concat();
             return Ok(Some(Slice { sql: self.slice, values }));
         }
         let some = !cut(0).await?.is_empty();
-        let values = [also, &params![before]].concat();
-        Ok(some.then_some(Slice { sql: self.rest, values }))
+        Ok(some.then_some(Slice { sql: self.rest, values: params![before].to_vec() }))
     }
 
     /// Its statements, by name.
@@ -123,7 +112,17 @@ impl Slice {
 
 /// The statements of all.
 pub(super) fn statements() -> impl Iterator<Item = (&'static str, &'static str, Sql)> {
-    [&FAILURES, &REVOCATIONS, &ENDED_STATUSES, &CHANGES, &OUTBOX, &NODES, &INVITATIONS, &SESSIONS]
-        .into_iter()
-        .flat_map(Over::statements)
+    [
+        &FAILURES,
+        &REVOCATIONS,
+        &ENDED_STATUSES,
+        &CHANGES,
+        &OUTBOX,
+        &NODES,
+        &INVITATIONS,
+        &RATE_LIMITS,
+        &SESSIONS,
+    ]
+    .into_iter()
+    .flat_map(Over::statements)
 }

@@ -113,7 +113,11 @@ pub async fn find(db: &Db, subject: &Subject) -> Result<Option<Revocation>, DbEr
 
 /// As [`find`], inside a change.
 pub async fn find_in(tx: &mut Tx<'_>, subject: &Subject) -> Result<Option<Revocation>, DbError> {
-    tx.find(FIND, &params![subject.to_string()]).await
+    let revocation: Option<Revocation> = tx.find(FIND, &params![subject.to_string()]).await?;
+    if revocation.is_some() {
+        tx.note_end();
+    }
+    Ok(revocation)
 }
 
 /// Hands every revocation that nodes keep in memory to `apply`, in pages.

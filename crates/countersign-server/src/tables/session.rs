@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use countersign::EndReason;
 use countersign::refresh::{Rotation, expiry};
+use ipnet::IpNet;
 
 use crate::clock::Time;
 use crate::db::{Db, DbError, FromRow, Row, Tx, params, sql};
+use crate::network;
 
 /// How long sessions are kept after the end of their life, for whoever asks why they were logged
 /// out.
@@ -111,7 +113,7 @@ sql! {
     /// At the end of their life at a moment, and with a larger id, or after it; no later than another;
     /// and not ended before it.
     UNNOTED = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE expires_at >= ? AND (expires_at > ? OR id > ?) AND expires_at <= ? AND ended_at IS NULL ORDER BY expires_at, id LIMIT ?";
-    INSERT = "INSERT INTO sessions (id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, used, address, agent, device, status_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?)";
+    INSERT = "INSERT INTO sessions (id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, used, address, network, agent, device, status_index) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0, ?, ?, ?, ?, ?)";
     /// Matches for one of two refreshes that race with the same generation, and for one only.
     ROTATE = "UPDATE sessions SET generation = ?, presented = ?, rotated_at = ?, idle_expires_at = ?, last_seen_at = ? WHERE id = ? AND generation = ? AND ended_at IS NULL";
     NOTE_USE = "UPDATE sessions SET used = ?, last_seen_at = ? WHERE id = ? AND used < ?";
@@ -121,6 +123,7 @@ sql! {
     PAGE = "SELECT id, user_id, channel, amr, started_at, last_seen_at, idle_ttl, idle_expires_at, expires_at, generation, presented, rotated_at, used, address, agent, device, ended_at, end_reason, status_index FROM sessions WHERE id > ? ORDER BY id LIMIT ?";
     /// Once, and none to a session that ended: nobody would learn of it.
     GIVE_STATUS_INDEX = "UPDATE sessions SET status_index = ? WHERE id = ? AND status_index IS NULL AND ended_at IS NULL";
+    BEGUN_IN_NETWORK = "SELECT started_at FROM sessions WHERE user_id = ? AND network = ? AND started_at > ? ORDER BY started_at DESC LIMIT 1";
     STATUS_INDEX = "SELECT status_index FROM sessions WHERE id = ?";
 }
 
@@ -131,7 +134,11 @@ pub async fn find(db: &Db, id: &str) -> Result<Option<Session>, DbError> {
 
 /// As [`find`], inside a change.
 pub async fn find_in(tx: &mut Tx<'_>, id: &str) -> Result<Option<Session>, DbError> {
-    tx.find(FIND, &params![id]).await
+    let session: Option<Session> = tx.find(FIND, &params![id]).await?;
+    if session.as_ref().is_some_and(|session| session.ended.is_some()) {
+        tx.note_end();
+    }
+    Ok(session)
 }
 
 /// The user's live sessions, the oldest first.
@@ -145,6 +152,7 @@ pub async fn live_of_user_in(
     user_id: &str,
     now: Time,
 ) -> Result<Vec<Session>, DbError> {
+    tx.note_end();
     tx.list(LIVE_OF_USER, &params![user_id, now, now]).await
 }
 
@@ -199,9 +207,22 @@ pub async fn page(db: &Db, after: &str, limit: i64) -> Result<Vec<Session>, DbEr
     db.list(PAGE, &params![after, limit]).await
 }
 
+/// Whether the user began a session in this network after `since`, live or over.
+pub async fn has_begun_in(
+    db: &Db,
+    user_id: &str,
+    network: IpNet,
+    since: Time,
+) -> Result<bool, DbError> {
+    let values = params![user_id, network.to_string(), since];
+    Ok(db.find::<Time>(BEGUN_IN_NETWORK, &values).await?.is_some())
+}
+
 /// Begins one, at generation 0.
 pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), DbError> {
     let Session { id, user_id, channel, amr, started_at, last_seen_at, .. } = session;
+    let address = session.address.as_deref().and_then(|address| address.parse().ok());
+    let network = address.map(|address| network::neighborhood(address).to_string());
     let values = params![
         id,
         user_id,
@@ -213,6 +234,7 @@ pub async fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), DbError> {
         session.idle_expires_at,
         session.expires_at,
         session.address.as_deref(),
+        network.as_deref(),
         session.agent.as_deref(),
         session.device.as_deref(),
         session.status_index
@@ -233,7 +255,7 @@ pub async fn rotate(tx: &mut Tx<'_>, session: &Session, from: u64) -> Result<boo
         &session.id,
         from
     ];
-    Ok(tx.execute(ROTATE, &values).await? == 1)
+    tx.execute_one(ROTATE, &values).await
 }
 
 /// Notes that an access token of this generation was used.
@@ -248,7 +270,7 @@ pub async fn shorten(tx: &mut Tx<'_>, id: &str, at: Time) -> Result<(), DbError>
 
 /// Ends one as of `at`; false where it had ended.
 pub async fn end(tx: &mut Tx<'_>, id: &str, reason: EndReason, at: Time) -> Result<bool, DbError> {
-    Ok(tx.execute(END, &params![at, reason.as_str(), id]).await? == 1)
+    tx.execute_one(END, &params![at, reason.as_str(), id]).await
 }
 
 /// Gives a session that lives an entry of the status lists, unless it has one.

@@ -139,7 +139,7 @@ pub async fn retire_others(tx: &mut Tx<'_>, kid: &str, at: Time) -> Result<(), D
 
 /// Withdraws one at once; false where there is none to withdraw.
 pub async fn revoke(tx: &mut Tx<'_>, kid: &str, now: Time) -> Result<bool, DbError> {
-    Ok(tx.execute(REVOKE, &params![now, kid]).await? == 1)
+    tx.execute_one(REVOKE, &params![now, kid]).await
 }
 
 /// Lets one sign from `at` on.

@@ -132,6 +132,11 @@ pub async fn find_in(tx: &mut Tx<'_>, id: &str) -> Result<Option<User>, DbError>
     tx.find(FIND, &params![id]).await
 }
 
+/// As [`find_in`], with a shared lock on the row until the transaction ends.
+pub async fn find_shared(tx: &mut Tx<'_>, id: &str) -> Result<Option<User>, DbError> {
+    tx.find_shared(FIND, &params![id]).await
+}
+
 /// The user with this number.
 pub async fn find_by_number(db: &Db, number: i64) -> Result<Option<User>, DbError> {
     db.find(FIND_BY_NUMBER, &params![number]).await
@@ -191,49 +196,49 @@ pub async fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), DbError> {
 
 /// Locks the user's row until the change ends; false where there is no such user.
 pub async fn lock(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
-    Ok(tx.execute(LOCK, &params![id]).await? == 1)
+    tx.execute_one(LOCK, &params![id]).await
 }
 
 /// As [`lock`], and false also for a disabled user.
 pub async fn lock_active(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
-    Ok(tx.execute(LOCK_ACTIVE, &params![id]).await? == 1)
+    tx.execute_one(LOCK_ACTIVE, &params![id]).await
 }
 
 /// Locks the row of a user who logs in; false where the user was disabled, deleted, or had all
 /// sessions ended since `user` was read.
 pub async fn log_in(tx: &mut Tx<'_>, user: &User, now: Time) -> Result<bool, DbError> {
-    Ok(tx.execute(LOG_IN, &params![now, &user.id, user.epoch]).await? == 1)
+    tx.execute_one(LOG_IN, &params![now, &user.id, user.epoch]).await
 }
 
 /// Locks the row and makes every login that began before fail; false where there is no such user.
 pub async fn bump_epoch(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
-    Ok(tx.execute(BUMP_EPOCH, &params![id]).await? == 1)
+    tx.execute_one(BUMP_EPOCH, &params![id]).await
 }
 
 /// As [`bump_epoch`]; false where the user was disabled, deleted, or had all sessions ended since
 /// `user` was read.
 pub async fn bump_epoch_from(tx: &mut Tx<'_>, user: &User) -> Result<bool, DbError> {
-    Ok(tx.execute(BUMP_EPOCH_FROM, &params![&user.id, user.epoch]).await? == 1)
+    tx.execute_one(BUMP_EPOCH_FROM, &params![&user.id, user.epoch]).await
 }
 
 /// Changes the display name.
 pub async fn rename(tx: &mut Tx<'_>, id: &str, name: Option<&str>) -> Result<bool, DbError> {
-    Ok(tx.execute(RENAME, &params![name, id]).await? == 1)
+    tx.execute_one(RENAME, &params![name, id]).await
 }
 
 /// Changes the roles.
 pub async fn set_roles(tx: &mut Tx<'_>, id: &str, roles: &[String]) -> Result<bool, DbError> {
-    Ok(tx.execute(SET_ROLES, &params![roles.join(" "), id]).await? == 1)
+    tx.execute_one(SET_ROLES, &params![roles.join(" "), id]).await
 }
 
 /// Disables; false where it was already.
 pub async fn disable(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<bool, DbError> {
-    Ok(tx.execute(DISABLE, &params![now, id]).await? == 1)
+    tx.execute_one(DISABLE, &params![now, id]).await
 }
 
 /// Enables; false where it was already.
 pub async fn enable(tx: &mut Tx<'_>, id: &str) -> Result<bool, DbError> {
-    Ok(tx.execute(ENABLE, &params![id]).await? == 1)
+    tx.execute_one(ENABLE, &params![id]).await
 }
 
 /// Removes the row, after what refers to it.

@@ -42,20 +42,6 @@ impl Part {
         })
     }
 
-    /// A command of Redis, by its first word.
-    pub fn redis(command: &redis::Cmd) -> Self {
-        Self::begin(SpanKind::Client, || {
-            let word = match command.args_iter().next() {
-                Some(redis::Arg::Simple(word)) => String::from_utf8_lossy(word).into_owned(),
-                _ => String::new(),
-            };
-            let name = format!("redis {word}").into();
-            let about =
-                [KeyValue::new(DB_SYSTEM_NAME, "redis"), KeyValue::new(DB_OPERATION_NAME, word)];
-            (name, about.into())
-        })
-    }
-
     /// Says that it had to be done again so often.
     pub fn retried(&mut self, times: u32) {
         if let Some(span) = &mut self.0

@@ -38,7 +38,8 @@ impl Collector {
         let url = format!("http://{}", listener.local_addr().expect("it has an address"));
         let this = Self { url, manner, got: Arc::default() };
         let router = Router::new().route("/v1/traces", post(Self::take)).with_state(this.clone());
-        let limits = Limits { max_body: 16 * 1024 * 1024, ..Limits::default() };
+        let (max_body, max_anonymous_body) = (16 * 1024 * 1024, 16 * 1024 * 1024);
+        let limits = Limits { max_body, max_anonymous_body, ..Limits::default() };
         tokio::spawn(serve(listener, router, limits, std::future::pending::<()>()));
         this
     }

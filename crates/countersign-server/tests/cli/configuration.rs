@@ -193,3 +193,20 @@ fn what_the_operator_should_change_is_told_by_commands_too() {
     let told = "countersign: warning: limits.enabled: ";
     assert!(ran.stderr.starts_with(told), "{ran:?}");
 }
+
+#[tokio::test]
+async fn words_that_people_know_the_service_by_are_no_passwords() {
+    let place = Place::new()
+        .set("COUNTERSIGN_PUBLIC_URL", "https://login.acmecorp.example")
+        .set("COUNTERSIGN_PASSWORDS__CONTEXT_WORDS", "Blue Widget, initech");
+    let server = place.serve().await;
+    for password in ["Acmecorp2026!", "login.acmecorp.example", "blue widget-1", "Initech99!"] {
+        let body = serde_json::json!({ "username": "alice", "password": password });
+        let (status, answer) = server.post("/v1/register", body).await;
+        assert_eq!((status, &answer["reason"]), (400, &"service_name".into()), "{answer}");
+    }
+    let place = Place::new().set("COUNTERSIGN_PASSWORDS__CONTEXT_WORDS", "ab");
+    let ran = place.run(&["config", "check"], "");
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.stderr.contains("passwords.context_words"), "{ran:?}");
+}

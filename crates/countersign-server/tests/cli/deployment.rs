@@ -2,11 +2,14 @@
 //! what it gives Countersign is a configuration.
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
+use crate::free::free_address;
 use crate::program::{PASSWORD, Place, binary, finish, until};
 
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
@@ -100,8 +103,14 @@ fn the_compose_file_has_three_nodes_that_trust_nginx_alone_and_no_secret() {
         assert_eq!(list(&config["trusted_proxies"]).len(), 1);
         assert_eq!(config["trusted_proxies"][0].as_str().map(host), address.as_str().map(host));
         assert_eq!(config["master_secret_file"], "/run/secrets/master-secret");
+        // Its password is in a file.
+        assert_eq!(node["env_file"], "./secrets/redis-env");
+        assert!(variables.iter().all(|(name, _)| !name.contains("REDIS")), "{variables:?}");
         assert!(string(&config["listen"]).ends_with(":8080"));
     }
+    let redis = &services["redis"];
+    assert_eq!(redis["command"][1], "/run/secrets/redis-conf");
+    assert_eq!(redis["secrets"][0], "redis-conf");
     for (name, secret) in compose["secrets"].as_object().expect("secrets") {
         assert_eq!(secret["file"], format!("./secrets/{name}"));
     }
@@ -115,6 +124,75 @@ fn the_compose_file_has_three_nodes_that_trust_nginx_alone_and_no_secret() {
             |(name, _): &(&String, &Value)| name.contains("PASSWORD") && !name.ends_with("_FILE");
         assert_eq!(variables.filter(bare).count(), 0, "{name}");
     }
+}
+
+/// Runs what the operators' page says before `docker compose`, and gives the folder of the secrets.
+fn compose_secrets(place: &Place) -> PathBuf {
+    let page = text("docs/operating.md");
+    let block = page.split("```bash\n").find(|block| block.contains("docker compose"));
+    let (block, _) = block.and_then(|it| it.split_once("docker compose")).expect("it is there");
+    // Only root may give files away.
+    let script = block.replace(" -o 65532", "").replace(" -o 999", "");
+    let mut shell = place.command("bash");
+    shell.args(["-euo", "pipefail", "-c", &format!("mkdir deploy\n{script}")]);
+    let ran = finish(shell, "");
+    assert_eq!(ran.code, Some(0), "{script}\n{ran:?}");
+    place.folder.path().join("deploy/secrets")
+}
+
+/// A Redis as the compose file starts it, until it is dropped.
+struct Redis(Child);
+
+impl Redis {
+    /// `None` when the tests are run without Redis.
+    fn start(file: &Path, address: SocketAddr) -> Option<Self> {
+        if std::env::var_os("COUNTERSIGN_TEST_REDIS").is_none() {
+            eprintln!("skipped: COUNTERSIGN_TEST_REDIS is not set");
+            return None;
+        }
+        let compose = yaml("deploy/compose.yaml");
+        let command: Vec<_> = list(&compose["services"]["redis"]["command"]).iter().collect();
+        let options = command[2..].iter().map(|option| string(option));
+        let mut redis = Command::new(string(command[0]));
+        redis.arg(file).args(options).args(["--bind", "127.0.0.1", "--port"]);
+        redis.arg(address.port().to_string()).stdout(Stdio::null());
+        Some(Self(redis.spawn().expect("redis-server is installed")))
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.0.kill().expect("it can be killed");
+        self.0.wait().expect("it ends");
+    }
+}
+
+#[tokio::test]
+async fn redis_of_the_compose_file_wants_the_password_that_the_nodes_have() {
+    let place = Place::new();
+    let secrets = compose_secrets(&place);
+    for (name, _) in yaml("deploy/compose.yaml")["secrets"].as_object().expect("secrets") {
+        assert!(secrets.join(name).exists(), "{name}");
+    }
+    let address = free_address();
+    let Some(_redis) = Redis::start(&secrets.join("redis-conf"), address) else { return };
+    let variable = fs::read_to_string(secrets.join("redis-env")).expect("the page makes it");
+    let (name, url) = variable.trim().split_once('=').expect("a variable");
+    let url = url.replace("redis:6379", &address.to_string());
+    // Without the password Redis says so; with it, it is well.
+    let bare = Place::new().set(name, &format!("redis://{address}/0"));
+    let doctor = until(async || {
+        let ran = bare.run(&["doctor"], "");
+        (ran.stdout + &ran.stderr).lines().find(|line| line.contains("refuses")).map(str::to_owned)
+    });
+    assert!(doctor.await.contains("redis"));
+    let place = place.set(name, &url);
+    let server = place.serve().await;
+    let ready = async || {
+        let answer = server.request(Method::GET, "/readyz").send().await.expect("it answers");
+        answer.json::<Value>().await.expect("JSON")
+    };
+    until(async || (ready().await["degraded"] == json!([])).then_some(())).await;
 }
 
 /// Without the length of the network's prefix.
@@ -152,10 +230,53 @@ fn kubernetes_gives_a_pod_nothing_that_it_does_not_need() {
         }
     }
     let config = configuration(Some("deploy/kubernetes/countersign.toml"), &variables);
+    // A secret in a variable is shown to whoever may look at the pod.
+    assert!(variables.iter().all(|(name, _)| !name.contains("MASTER_SECRET")));
+    let volume = list(&pod["volumes"]).iter().find(|volume| volume["name"] == "master-secret");
+    let volume = &volume.expect("the secret is a volume")["secret"];
+    assert_eq!(
+        (&volume["secretName"], &volume["defaultMode"]),
+        (&secret["metadata"]["name"], &json!(0o440))
+    );
+    assert_eq!(pod["securityContext"]["fsGroup"], pod["securityContext"]["runAsUser"]);
+    let mounts = list(&container["volumeMounts"]);
+    let mount =
+        mounts.iter().find(|mount| mount["name"] == "master-secret").expect("it is mounted");
+    let file = format!("{}/{}", string(&mount["mountPath"]), string(&volume["items"][0]["path"]));
+    assert_eq!(config["master_secret_file"], file);
+    for network in list(&config["trusted_proxies"]) {
+        let (_, length) = string(network).split_once('/').expect("a network");
+        assert!(length.parse::<u8>().expect("a number") >= 24, "not every pod: {network}");
+    }
+    assert!(list(&config["http"]["hosts"]).contains(&json!("countersign.default.svc")));
+    assert_eq!(container["resources"]["limits"]["memory"], "512Mi");
     let ports = list(&container["ports"]).iter().map(|port| port["containerPort"].to_string());
     let listens = [&config["listen"], &config["metrics"]["listen"]];
     let listens = listens.map(|it| string(it).rsplit_once(':').expect("a port").1.to_owned());
     assert_eq!(ports.collect::<Vec<_>>(), listens);
+    reaches_only_from_named_namespaces(&deployment, applied);
+}
+
+/// The network policy is applied, and names for every port of the pod who may reach it.
+#[track_caller]
+fn reaches_only_from_named_namespaces(deployment: &Value, applied: &[Value]) {
+    assert!(applied.contains(&"network-policy.yaml".into()));
+    let policy = yaml("deploy/kubernetes/network-policy.yaml");
+    let spec = &policy["spec"];
+    assert_eq!(spec["podSelector"], deployment["spec"]["selector"]);
+    assert_eq!(spec["policyTypes"], json!(["Ingress"]));
+    let rules = list(&spec["ingress"]);
+    for rule in rules {
+        let from = list(&rule["from"]);
+        assert!(
+            !from.is_empty()
+                && from.iter().all(|it| it["namespaceSelector"]["matchLabels"].is_object())
+        );
+    }
+    let open = rules.iter().flat_map(|rule| list(&rule["ports"])).map(|port| port["port"].clone());
+    let container = &deployment["spec"]["template"]["spec"]["containers"][0];
+    let ports = list(&container["ports"]).iter().map(|port| port["name"].clone());
+    assert_eq!(open.collect::<Vec<_>>(), ports.collect::<Vec<_>>());
 }
 
 #[test]
@@ -247,8 +368,9 @@ async fn what_the_operators_page_wants_to_be_watched_is_measured() {
     for alert in alerts {
         let end = alert.find(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let name = format!("countersign_{}", &alert[..end.expect("a name ends")]);
-        // Redis is not configured here.
-        assert!(name == "countersign_redis_up" || metrics.contains(&name), "{name}");
+        // Redis is not configured here, and there is no other process whose clock could be compared.
+        let absent = ["countersign_redis_up", "countersign_clock_difference_seconds"];
+        assert!(absent.contains(&&*name) || metrics.contains(&name), "{name}");
     }
 }
 
@@ -262,6 +384,9 @@ fn the_proxys_configuration_on_the_page_trusts_no_header_of_the_client() {
             ["proxy_set_header X-Forwarded-For $remote_addr;", "proxy_set_header traceparent \"\";"]
         {
             assert_eq!(lines.iter().filter(|line| **line == told).count(), passes, "{told}");
+        }
+        for bound in ["add_header Strict-Transport-Security ", "limit_req ", "limit_conn "] {
+            assert!(lines.iter().any(|line| line.starts_with(bound)), "{bound}");
         }
     }
     assert!(text("deploy/countersign.toml").contains("trusted_proxies = [\"127.0.0.1\"]"));

@@ -53,6 +53,93 @@ fn what_is_not_as_it_should_be_is_told_with_what_to_do() {
 }
 
 #[test]
+fn what_makes_accounts_easy_to_guess_or_to_lock_is_warned_of() {
+    let place = Place::new()
+        .set("COUNTERSIGN_PUBLIC_URL", "https://auth.example.org")
+        .set("COUNTERSIGN_DIALECTS", "[{ name = \"passport\" }, { name = \"code-envelope\" }]");
+    let warned = |place: &Place| {
+        let findings = found(&place.json(&["doctor"]), "configuration");
+        let warnings = findings.into_iter().filter(|(level, _)| level == "warning");
+        let key = |(_, message): (_, String)| message.split(':').next().map(str::to_owned);
+        warnings.filter_map(key).collect::<Vec<_>>()
+    };
+    let passwords = "dialects.passport.password_policy";
+    assert_eq!(warned(&place), ["trusted_proxies", "limits.enabled", passwords]);
+    let ran = place.run(&["user", "list"], "");
+    assert!(ran.stderr.contains("trusted_proxies: ") && ran.stderr.contains(passwords), "{ran:?}");
+    let place = place
+        .set("COUNTERSIGN_TRUSTED_PROXIES", "10.0.0.0/8")
+        .set("COUNTERSIGN_REGISTRATION__MODE", "closed");
+    assert_eq!(warned(&place), ["limits.enabled"]);
+}
+
+#[tokio::test]
+async fn a_header_that_is_ignored_is_told_of_once_a_minute() {
+    let place = Place::new();
+    let server = place.serve().await;
+    let ignored = |log: &str| log.matches("X-Forwarded-For came from 127.0.0.1").count();
+    for _ in 0..3 {
+        let asked = server.request(reqwest::Method::GET, "/healthz");
+        let asked = asked.header("X-Forwarded-For", "192.0.2.1").send().await;
+        assert_eq!(asked.expect("it answers").status(), 200);
+    }
+    let answered = async || (server.stderr.get().matches("answered").count() >= 3).then_some(());
+    crate::program::until(answered).await;
+    assert_eq!(ignored(&server.stderr.get()), 1);
+    let trusting = place.set("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1");
+    let server = trusting.serve().await;
+    let asked = server.request(reqwest::Method::GET, "/healthz");
+    asked.header("X-Forwarded-For", "192.0.2.1").send().await.expect("it answers");
+    let answered = async || server.stderr.get().contains("192.0.2.1").then_some(());
+    crate::program::until(answered).await;
+    assert_eq!(ignored(&server.stderr.get()), 0);
+}
+
+#[tokio::test]
+async fn a_redis_that_refuses_the_password_is_not_said_to_be_silent() {
+    let Some(redis) = crate::redis_server::TestRedis::start().await else { return };
+    let mut command = redis::cmd("CONFIG");
+    let () = redis.ask(command.arg("SET").arg("requirepass").arg("right")).await;
+    let url = redis.url().replace("redis://", "redis://:wrong@");
+    let place = Place::new().set("COUNTERSIGN_REDIS__URL", &url);
+    let (level, message) = found(&place.json(&["doctor"]), "redis").remove(0);
+    assert_eq!(level, "warning");
+    assert!(message.contains("refuses") && !message.contains("nothing answers"), "{message}");
+}
+
+on_each_database! {
+    async fn triggers_are_named(database: crate::database::TestDatabase) {
+        let place = Place::new()
+            .set("COUNTERSIGN_DATABASE__URL", &database.url)
+            .set("COUNTERSIGN_MASTER_SECRET", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=");
+        place.json(&["user", "list"]);
+        let named = |place: &Place| {
+            let findings = found(&place.json(&["doctor"]), "database");
+            findings.into_iter().any(|(level, message)| {
+                level == "warning" && message.contains("hide_logins")
+            })
+        };
+        assert!(!named(&place));
+        let condition = "BEFORE DELETE ON events FOR EACH ROW";
+        if let Some(file) = database.url.strip_prefix("sqlite:") {
+            let made = format!("CREATE TRIGGER hide_logins {condition} BEGIN SELECT 1; END");
+            let file = rusqlite::Connection::open(file).expect("it is there");
+            file.execute_batch(&made).expect("SQLite obeys");
+        } else if database.url.starts_with("postgres") {
+            let made = "CREATE FUNCTION hide() RETURNS trigger LANGUAGE plpgsql AS \
+                        'BEGIN RETURN OLD; END'";
+            crate::database::run(&database.url, made.to_owned()).await;
+            let made = format!("CREATE TRIGGER hide_logins {condition} EXECUTE FUNCTION hide()");
+            crate::database::run(&database.url, made).await;
+        } else {
+            let made = format!("CREATE TRIGGER hide_logins {condition} SET @hidden = 1");
+            crate::database::run(&database.url, made).await;
+        }
+        assert!(named(&place));
+    }
+}
+
+#[test]
 fn it_makes_and_changes_nothing() {
     let place = Place::new();
     let findings = place.json(&["doctor"]);
@@ -79,8 +166,31 @@ fn a_database_that_does_not_answer_is_a_failure_and_the_url_is_not_told() {
     let ran = place.run(&["doctor", "--json"], "");
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let findings: Value = serde_json::from_str(&ran.stdout).expect("JSON");
-    assert_eq!(found(&findings, "start")[0].0, "failure");
+    let (level, message) = &found(&findings, "start")[0];
+    assert_eq!(level, "failure");
+    assert!(message.contains("127.0.0.1:9: ") && message.contains("refused"), "{message}");
     assert!(!format!("{ran:?}").contains("hunter2"), "{ran:?}");
+}
+
+#[test]
+fn a_database_that_is_down_and_a_file_that_is_missing_are_named_at_start() {
+    for scheme in ["postgres", "mysql"] {
+        let url = format!("{scheme}://me@127.0.0.1:9/x");
+        for command in ["serve", "migrate"] {
+            let ran = Place::new().set("COUNTERSIGN_DATABASE__URL", &url).run(&[command], "");
+            assert_eq!(ran.code, Some(1), "{ran:?}");
+            let told = &ran.stderr;
+            assert!(told.contains("127.0.0.1:9: ") && told.contains("refused"), "{ran:?}");
+        }
+    }
+    for url in [
+        "postgres://me@127.0.0.1:9/x?sslmode=verify-full&sslrootcert=/nowhere/ca.pem",
+        "mysql://me@127.0.0.1:9/x?ssl-mode=VERIFY_CA&ssl-ca=/nowhere/ca.pem",
+    ] {
+        let ran = Place::new().set("COUNTERSIGN_DATABASE__URL", url).run(&["migrate"], "");
+        assert!(ran.stderr.contains("/nowhere/ca.pem"), "{ran:?}");
+        assert_eq!(ran.code, Some(2), "{ran:?}");
+    }
 }
 
 #[test]

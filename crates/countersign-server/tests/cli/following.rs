@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, timeout};
 use crate::program::{Place, Server, Session, binary, until};
 
 /// What the server calls itself, wherever it listens.
-const ISSUER: &str = "http://127.0.0.1:8080";
+const ISSUER: &str = "http://localhost:8080";
 const STALENESS: Duration = Duration::from_secs(2);
 const SECOND: Duration = Duration::from_secs(1);
 

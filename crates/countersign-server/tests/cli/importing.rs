@@ -6,7 +6,9 @@ mod files;
 mod interrupted;
 mod live;
 mod old;
+mod rights;
 mod systems;
+mod values;
 
 use std::path::PathBuf;
 use std::process::Command;

@@ -5,6 +5,25 @@ use crate::program::{PASSWORD, Place, until};
 const WRONG: &str = "a pass phrase that is not theirs";
 
 #[tokio::test]
+async fn a_hang_up_opens_the_audit_file_anew() {
+    let place = Place::new();
+    let server = place.serve().await;
+    server.register("alice").await;
+    let [file, rotated] = ["audit.jsonl", "audit.jsonl.1"].map(|name| place.data_dir().join(name));
+    let holds = |path: &std::path::Path, what: &str| {
+        std::fs::read_to_string(path).is_ok_and(|text| text.contains(what))
+    };
+    until(async || holds(&file, "user_created").then_some(())).await;
+    std::fs::rename(&file, &rotated).expect("it is there");
+    server.signal(rustix::process::Signal::HUP);
+    until(async || file.exists().then_some(())).await;
+    let session = server.log_in("alice").await;
+    server.log_out(&session).await;
+    until(async || holds(&file, "logout").then_some(())).await;
+    assert!(!holds(&rotated, "logout"));
+}
+
+#[tokio::test]
 async fn no_log_file_or_row_holds_a_password_or_a_token() {
     let place = Place::new().set("COUNTERSIGN_LOG", "trace");
     let server = place.serve().await;

@@ -23,6 +23,7 @@ const MARIADB_USER: &str = "CREATE USER 'countersign'@'%' IDENTIFIED BY 'counter
 pub(crate) struct DatabaseServer {
     kind: Kind,
     port: u16,
+    arguments: &'static [&'static str],
     folder: TempDir,
     process: Child,
 }
@@ -30,6 +31,11 @@ pub(crate) struct DatabaseServer {
 impl DatabaseServer {
     /// One with an empty database; `None` when the tests run without such servers.
     pub(crate) async fn start(kind: Kind) -> Option<Self> {
+        Self::start_with(kind, &[]).await
+    }
+
+    /// As [`DatabaseServer::start`], with these arguments too.
+    pub(crate) async fn start_with(kind: Kind, arguments: &'static [&'static str]) -> Option<Self> {
         let variable = match kind {
             Kind::MySql => "COUNTERSIGN_TEST_MYSQL",
             _ => "COUNTERSIGN_TEST_POSTGRES",
@@ -46,8 +52,8 @@ impl DatabaseServer {
         }
         let prepared = prepare(kind, &folder).status().expect("the program is installed");
         assert!(prepared.success(), "{}", log(&folder));
-        let process = serve(kind, &folder, port);
-        let mut server = Self { kind, port, folder, process };
+        let process = serve(kind, &folder, (port, arguments));
+        let mut server = Self { kind, port, arguments, folder, process };
         server.wait_until_it_answers().await;
         run(&server.admin_url(), "CREATE DATABASE countersign_test".to_owned()).await;
         Some(server)
@@ -62,7 +68,7 @@ impl DatabaseServer {
     pub(crate) async fn kill_and_revive(&mut self) {
         self.kill();
         tokio::time::sleep(Duration::from_secs(2)).await;
-        self.process = serve(self.kind, &self.folder, self.port);
+        self.process = serve(self.kind, &self.folder, (self.port, self.arguments));
         self.wait_until_it_answers().await;
     }
 
@@ -91,7 +97,7 @@ impl DatabaseServer {
                 return;
             }
             if self.process.try_wait().expect("it is ours").is_some() {
-                self.process = serve(self.kind, &self.folder, self.port);
+                self.process = serve(self.kind, &self.folder, (self.port, self.arguments));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -137,7 +143,7 @@ fn prepare(kind: Kind, folder: &TempDir) -> Command {
     }
 }
 
-fn serve(kind: Kind, folder: &TempDir, port: u16) -> Child {
+fn serve(kind: Kind, folder: &TempDir, (port, arguments): (u16, &[&str])) -> Child {
     let (place, port) = (folder.path(), port.to_string());
     let mut command = if kind == Kind::MySql {
         let mut command = unprivileged("mariadbd", folder);
@@ -155,7 +161,7 @@ fn serve(kind: Kind, folder: &TempDir, port: u16) -> Child {
         command.args(["-p", &port, "-D"]).arg(place.join("data"));
         command
     };
-    command.spawn().expect("the program is installed")
+    command.args(arguments).spawn().expect("the program is installed")
 }
 
 fn option(name: &str, path: &std::path::Path) -> std::ffi::OsString {

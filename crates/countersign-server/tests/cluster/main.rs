@@ -7,7 +7,10 @@ mod load;
 mod nodes;
 
 mod faults;
+mod guessing;
+mod pooler;
 mod proxy;
 mod revocation;
+mod settings;
 
 use countersign_test_support::{database, free, nginx, program, redis_server};

@@ -10,7 +10,7 @@ use crate::balancer::{Addresses, Balancer};
 use crate::database::TestDatabase;
 use crate::program::{Api, Place, Server};
 
-const MASTER_SECRET: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
+pub(crate) const MASTER_SECRET: &str = "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=";
 
 /// Three nodes with a balancer before them. They end with this value.
 pub(crate) struct Cluster {
@@ -30,13 +30,17 @@ impl Cluster {
     }
 
     pub(crate) async fn on_url(url: &str, redis: Option<&str>) -> Self {
-        let mut place = Place::new()
+        let redis = redis.map(|redis| ("COUNTERSIGN_REDIS__URL", redis));
+        Self::with(url, redis.as_slice()).await
+    }
+
+    /// On this database, with these variables too.
+    pub(crate) async fn with(url: &str, settings: &[(&str, &str)]) -> Self {
+        let place = Place::new()
             .set("COUNTERSIGN_DATABASE__URL", url)
             .set("COUNTERSIGN_MASTER_SECRET", MASTER_SECRET)
             .set("COUNTERSIGN_TRUSTED_PROXIES", "127.0.0.1");
-        if let Some(redis) = redis {
-            place = place.set("COUNTERSIGN_REDIS__URL", redis);
-        }
+        let place = settings.iter().fold(place, |place, (name, value)| place.set(name, value));
         let nodes = join_all((0..3).map(|_| place.serve())).await;
         let addresses = Addresses::default();
         let balancer = Balancer::start(addresses.clone()).await;

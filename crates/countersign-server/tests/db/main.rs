@@ -6,6 +6,7 @@ extern crate countersign_test_support;
 mod basics;
 mod inventory;
 mod migrations;
+mod removed;
 mod sqlite;
 mod writes;
 

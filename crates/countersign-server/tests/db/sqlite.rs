@@ -73,7 +73,7 @@ async fn check(db: &Db, written: Vec<(String, Written)>, before: &BTreeSet<Strin
     for (id, written) in written {
         match written {
             Ok(()) => assert!(acknowledged.insert(id)),
-            Err(DbError::Unavailable(_)) => {}
+            Err(error) if error.is_unavailable() => {}
             Err(error) => panic!("another error: {error}"),
         }
     }

@@ -12,8 +12,13 @@ fn kubernetes_knows_every_key_of_our_manifests() {
     let folder = tempfile::tempdir().expect("there is room for a folder");
     let python = install_python(folder.path(), &["kubernetes-validate>=1.34"]);
     let validate = python.with_file_name("kubernetes-validate");
-    let manifests =
-        ["deployment.yaml", "pod-disruption-budget.yaml", "secret.example.yaml", "service.yaml"];
+    let manifests = [
+        "deployment.yaml",
+        "network-policy.yaml",
+        "pod-disruption-budget.yaml",
+        "secret.example.yaml",
+        "service.yaml",
+    ];
     run(Command::new(validate)
         .arg("--strict")
         .args(manifests)

@@ -4,7 +4,7 @@ use countersign_server::config::{Config, Origins, PublicUrl};
 use countersign_server::db::Kind;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::client::Answer as RawAnswer;
 use crate::client::{one, post_json};
@@ -314,7 +314,7 @@ on_each_database! {
             &[&origin, "Origin: https://evil.example"],
             &[&origin, &origin],
             &["Referer: https://evil.example/"],
-            &["Referer: https://evil.example/http://127.0.0.1:8080/"],
+            &["Referer: https://evil.example/http://localhost:8080/"],
             &["Referer: https://app.example.org@evil.example/"],
             &["Referer: x"],
             &["Referer: about:blank"],
@@ -558,6 +558,7 @@ on_each_database! {
         let deleted = server.0.send(Method::DELETE, "/v1/me", &jar.access, body).await;
         assert_eq!(deleted.status, 204, "{deleted:?}");
         assert_https_cookies(&set_cookies(&deleted.headers), [0, 0, 0]);
+        assert_eq!(deleted.headers["clear-site-data"], "\"storage\"");
     }
 }
 
@@ -612,6 +613,35 @@ on_each_database! {
     }
 }
 
+on_each_database! {
+    async fn k17_a_page_can_read_why_its_request_was_refused(server: CookieApp) {
+        let session = server.register("alice").await;
+        let origin = format!("Origin: {APP}");
+        let long = format!("X-Long: {}", "a".repeat(20_000));
+        let many = "a=b; ".repeat(101);
+        let many = format!("Cookie: {many}");
+        let large = format!("Content-Length: {}", 64 * 1024 + 1);
+        let target = format!("GET /{}", "a".repeat(9_000));
+        for (line, extra, status) in [
+            ("POST /v1/login", &*large, 413),
+            (&*target, "X-A: b", 414),
+            ("POST /v1/login", "X-A: b", 400),
+            ("GET /v1/me", "Expect: a-miracle", 417),
+            ("GET /v1/me", &*long, 431),
+            ("GET /v1/me", &*many, 431),
+            ("GET /v1/me", "X-A: b", 401),
+            ("GET /nowhere", "X-A: b", 404),
+            ("PUT /v1/me", "X-A: b", 405),
+        ] {
+            let answer = server.send(line, &[&origin, extra]).await;
+            assert_eq!((answer.status, cors(&answer)), (status, (Some(APP), Some("true"))), "{extra:.40}");
+            assert_eq!(answer.header("referrer-policy"), Some("same-origin"), "{line}");
+            assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"), "{line}");
+        }
+        assert_eq!(server.me(&session.header()).await, 200);
+    }
+}
+
 /// A server that any page may call, with or without cookie mode.
 async fn any_origin(kind: Kind, cookies: bool) -> Option<CookieApp> {
     let change = |config: &mut Config| {
@@ -636,6 +666,16 @@ async fn k17_where_any_page_may_call_none_may_bring_cookies() {
             assert_code("k17", &answer, 403, "csrf_origin");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_cookie_mode_a_logout_leaves_what_pages_have_stored() {
+    let server = CookieApp::with(Kind::Sqlite, |config| config.cookies.enabled = false).await;
+    let server = server.expect("SQLite is always there").0;
+    let session = server.register("alice").await;
+    let answer = server.send(Method::POST, "/v1/logout", &session.access, Value::Null).await;
+    assert_eq!(answer.status, 204);
+    assert!(!answer.headers.contains_key("clear-site-data"), "{answer:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

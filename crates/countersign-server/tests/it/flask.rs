@@ -73,11 +73,3 @@ pub(crate) fn strict(config: &mut Config) {
         dialect.password_policy = countersign_server::config::PasswordPolicy::Server;
     }
 }
-
-/// So little room for hashes that most of sixteen at once are refused.
-pub(crate) fn narrow(config: &mut Config) {
-    config.passwords.lanes = 1;
-    config.passwords.queue = 4;
-    config.passwords.memory_kib = 64 * 1024;
-    config.passwords.iterations = 4;
-}

@@ -109,6 +109,21 @@ on_each_database! {
         assert_eq!(status(&server, &password).await, 200);
     }
 
+    async fn p16_a_long_password_is_not_hashed_half_a_million_times(server: TestApp) {
+        let alice = server.register("alice").await;
+        let password = "correct horse battery staple ".repeat(32);
+        for (hash, expected) in [
+            ("$P$B12345678DIBMx3xgZdwbkgWAjCMFt/", 200),
+            ("$P$H12345678V9qBpJJqeRBYh68BO2Kdn/", 401),
+        ] {
+            bring(&server, &alice.user_id, hash).await;
+            let before = server.app.lane.hashes();
+            assert_eq!(status(&server, &password).await, expected, "{hash}");
+            let anew = u64::from(expected == 200);
+            assert_eq!(server.app.lane.hashes() - before, 1 + anew, "{hash}");
+        }
+    }
+
     async fn p16_a_hostile_hash_is_a_wrong_password_at_the_usual_price(server: TestApp) {
         let alice = server.register("alice").await;
         let before = server.app.lane.hashes();

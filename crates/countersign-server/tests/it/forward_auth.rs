@@ -284,6 +284,37 @@ async fn nginx_tells_the_method_of_the_original_request() {
     assert_eq!(Answer::of(page).await.status, 200);
 }
 
+#[tokio::test]
+async fn a_browser_with_many_cookies_and_fields_gets_through_nginx() {
+    let browser = Browser::on_database(Kind::Sqlite).await.expect("SQLite is always there");
+    let Some(nginx) = Nginx::before(&browser.server).await else { return };
+    // As many as Chrome keeps for a domain.
+    let others: Vec<_> = (0..180).map(|number| format!("_ga_{number}=GS1.1.{number}; ")).collect();
+    let others = others.concat();
+    let cookies = format!("{others}{}", browser.cookies);
+    let mut request = nginx.request(Method::GET, "/page").header("cookie", cookies);
+    for number in 0..100 {
+        request = request.header(format!("x-field-{number}"), "a".repeat(60));
+    }
+    let request = request.header("host", "app.example.org");
+    assert_eq!(Answer::of(request).await.status, 200);
+}
+
+#[tokio::test]
+async fn whatever_the_proxy_asks_with_but_get_and_head_it_is_no_permission() {
+    let browser = Browser::on_database(Kind::Sqlite).await.expect("SQLite is always there");
+    let server = &browser.server;
+    for method in ["OPTIONS", "POST", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND"] {
+        let method = Method::from_bytes(method.as_bytes()).expect("a method");
+        let request = server.request(method.clone(), "/forward-auth?role=admin");
+        let request = request.header("cookie", &browser.cookies).header("x-auth-user", "root");
+        let request = request.header("origin", "https://app.example.org");
+        let answer = Answer::of(request.header("access-control-request-method", "GET")).await;
+        assert_eq!(answer.status, 405, "{method}");
+        assert_eq!(identity(&answer), ["", "", ""], "{method}");
+    }
+}
+
 /// A real nginx with the configuration of `docs/forward-auth.md`, before an application that tells
 /// which headers of ours reached it.
 struct Nginx {
@@ -369,8 +400,9 @@ async fn application(stop: CancellationToken) -> String {
     let router = Router::new().fallback(tell);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
     let address = listener.local_addr().expect("it has an address").to_string();
+    let limits = Limits { max_headers: 200, max_cookies: 1_000, ..Limits::default() };
     tokio::spawn(async move {
-        let served = server::serve(listener, router, Limits::default(), stop.cancelled_owned());
+        let served = server::serve(listener, router, limits, stop.cancelled_owned());
         served.await.expect("it serves");
     });
     address

@@ -3,7 +3,7 @@
 
 use axum::body::Body;
 use axum::routing::get;
-use countersign_server::config::DialectConfig;
+use countersign_server::config::{Config, DialectConfig, Origins};
 use countersign_server::db::Kind;
 use countersign_server::http::identity::Identity;
 use countersign_server::http::router::{
@@ -53,9 +53,15 @@ const ASK_THEMSELVES: [&str; 7] = [
 ];
 
 /// A server with every dialect under its own name.
-async fn server() -> TestApp {
+pub(crate) async fn server() -> TestApp {
+    server_with(|_| {}).await
+}
+
+/// The same with a configuration that `change` has changed.
+async fn server_with(change: impl FnOnce(&mut Config)) -> TestApp {
     let server = TestApp::with(Kind::Sqlite, |config| {
         config.dialects = dialects::names().into_iter().map(dialect).collect();
+        change(config);
     });
     server.await.expect("SQLite is always there")
 }
@@ -72,7 +78,7 @@ fn described<S>(routes: &[Route<S>]) -> Vec<(Method, String, bool)> {
     routes.iter().map(describe).collect()
 }
 
-fn every_route(server: &TestApp) -> Vec<(Method, String, bool)> {
+pub(crate) fn every_route(server: &TestApp) -> Vec<(Method, String, bool)> {
     let mut routes = described(&native());
     routes.extend(described(&administration()));
     routes.extend(described(&about_tokens()));
@@ -134,6 +140,65 @@ async fn every_route_is_public_on_purpose_or_refuses_who_has_no_good_token() {
     meant.sort_unstable();
     public.sort_unstable();
     assert_eq!(public, meant);
+}
+
+const PAGE: &str = "https://app.example.org";
+
+/// The methods that a path does not have, with every header of a preflight and with some of them.
+fn foreign_requests(server: &TestApp, path: &str) -> Vec<RequestBuilder> {
+    let options = || server.request(Method::OPTIONS, path);
+    let others = [Method::TRACE, Method::PUT, Method::from_bytes(b"FOO").expect("a method")];
+    let mut requests = vec![
+        options(),
+        options().header("origin", PAGE),
+        options().header("access-control-request-method", "GET"),
+        options()
+            .header("origin", PAGE)
+            .header("origin", PAGE)
+            .header("access-control-request-method", "GET"),
+        options()
+            .header("origin", "https://evil.example")
+            .header("access-control-request-method", "GET"),
+        options().header("x-auth-user", "root").bearer_auth("a.b.c"),
+    ];
+    for method in others {
+        let request = server.request(method, path).header("origin", PAGE);
+        requests.push(request.header("access-control-request-method", "GET"));
+    }
+    requests
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_method_that_a_path_lacks_is_answered_by_nobody_but_for_a_true_preflight() {
+    for origins in [Origins::default(), Origins::Listed(vec![PAGE.to_owned()])] {
+        let shared = origins != Origins::default();
+        let server = server_with(|config| config.cors.origins = origins).await;
+        let mut paths: Vec<_> = every_route(&server).into_iter().map(|(_, path, _)| path).collect();
+        paths.dedup();
+        for path in paths {
+            let path =
+                path.replace("{id}", "0197a2b1-0000-7000-8000-000000000000").replace("{list}", "0");
+            for request in foreign_requests(&server, &path) {
+                let answer = Answer::of(request).await;
+                assert_eq!(answer.status, 405, "{path}: {answer:?}");
+                assert!(answer.headers.contains_key("allow"), "{path}: {answer:?}");
+            }
+            let preflight = server.request(Method::OPTIONS, &path).header("origin", PAGE);
+            let preflight = preflight.header("access-control-request-method", "GET");
+            let answer = Answer::of(preflight).await;
+            let expected = if shared && path != "/forward-auth" { 200 } else { 405 };
+            assert_eq!(answer.status, expected, "{path}: {answer:?}");
+            let identity = |name: &str| name.starts_with("x-auth-");
+            assert!(!answer.headers.keys().any(|name| identity(name.as_str())), "{answer:?}");
+        }
+        for nowhere in ["/nowhere", "/v1", "/v1/admin", "/forward-auth/x"] {
+            let preflight = server.request(Method::OPTIONS, nowhere).header("origin", PAGE);
+            let preflight = preflight.header("access-control-request-method", "GET");
+            assert_eq!(Answer::of(preflight).await.code(), (404, "not_found".into()), "{nowhere}");
+            let options = server.request(Method::OPTIONS, nowhere);
+            assert_eq!(Answer::of(options).await.status, 404, "{nowhere}");
+        }
+    }
 }
 
 #[tokio::test]

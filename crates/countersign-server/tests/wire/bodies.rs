@@ -1,5 +1,6 @@
 //! Bodies: B1 to B24, W9, E10.
 
+use countersign_server::http::server::Limits;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
@@ -171,8 +172,8 @@ async fn b13_b14_b17_to_b19_and_b21_what_is_not_strict_json_is_refused() {
         ("B14 low surrogate", br#"{"email":"\udc00","password":"b"}"#.to_vec()),
         ("B14 surrogate in key", br#"{"\ud800":"a"}"#.to_vec()),
         ("B17", with_number("1e999999").into_bytes()),
-        ("B17", with_number(&"9".repeat(60_000)).into_bytes()),
-        ("B18", format!("{{{}}}", members[..5_000].join(",")).into_bytes()),
+        ("B17", with_number(&"9".repeat(15_000)).into_bytes()),
+        ("B18", format!("{{{}}}", members[..1_500].join(",")).into_bytes()),
         ("B18", format!("{{{}}}", members[..257].join(",")).into_bytes()),
         ("B19 NaN", with_number("NaN").into_bytes()),
         ("B19 comment", format!("{GOOD} // x").into_bytes()),
@@ -234,6 +235,63 @@ async fn b16_a_body_is_at_most_64_kib() {
 }
 
 #[tokio::test]
+async fn b16_a_body_of_a_caller_who_shows_no_token_is_at_most_16_kib() {
+    let server = Server::start().await;
+    let answer = one(server.address, &post_json("/anonymous", &object_of(16 * 1024))).await;
+    assert_eq!(answer.status, 200);
+    let too_large = post_json("/anonymous", &object_of(16 * 1024 + 1));
+    let answer = one(server.address, &too_large).await;
+    assert_eq!((answer.status, answer.header("connection")), (413, Some("close")));
+    assert!(answer.text().contains("16384"), "the limit is named");
+
+    // The answer comes before a byte of the body, and without a call for it.
+    let expect = "Expect: 100-continue\r\n";
+    for more in ["", expect] {
+        let head = format!(
+            "POST /anonymous HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{more}Content-Length: 20000\r\n\r\n"
+        );
+        let mut client = Client::connect(server.address).await;
+        client.write(head.as_bytes()).await;
+        assert_eq!(client.answer().await.status, 413, "{more}");
+    }
+    let in_one_chunk = [&b"4001\r\n"[..], &object_of(16 * 1024 + 1)[..], b"\r\n0\r\n\r\n"].concat();
+    let answer = one(server.address, &chunked("/anonymous", &in_one_chunk)).await;
+    assert_eq!(answer.status, 413);
+}
+
+/// Sends all of a request but the last byte of its body.
+async fn hold(server: &Server, path: &str, body: &[u8]) -> Client {
+    let mut client = Client::connect(server.address).await;
+    let request = post_json(path, body);
+    client.write(&request[..request.len() - 1]).await;
+    client
+}
+
+#[tokio::test]
+async fn bodies_that_are_being_read_share_a_budget() {
+    let server = Server::with(Limits { body_budget: 16 * 1024, ..Limits::default() }).await;
+    let large = object_of(9_000);
+    // Each half of the budget has room for one.
+    for (path, other_half) in [("/anonymous", "/object"), ("/object", "/anonymous")] {
+        let mut first = hold(&server, path, &large).await;
+        let mut second = hold(&server, path, &large).await;
+        let (refused, mut held) = tokio::select! {
+            refused = first.answer() => (refused, second),
+            refused = second.answer() => (refused, first),
+        };
+        assert_eq!((refused.status, refused.header("retry-after")), (503, Some("1")), "{path}");
+        assert_eq!(refused.json()["code"], "overloaded");
+        assert_eq!(refused.header("connection"), Some("close"));
+        // Small ones and those of the other half go on.
+        assert_eq!(one(server.address, &post_json(path, &object_of(1_500))).await.status, 200);
+        assert_eq!(one(server.address, &post_json(other_half, &large)).await.status, 200);
+        held.write(b"}").await;
+        assert_eq!(held.answer().await.status, 200, "{path}");
+        assert_eq!(one(server.address, &post_json(path, &large)).await.status, 200);
+    }
+}
+
+#[tokio::test]
 async fn b16_a_client_that_was_refused_may_finish_before_it_reads() {
     let server = Server::start().await;
     let mut client = Client::connect(server.address).await;
@@ -246,8 +304,8 @@ async fn b16_a_client_that_was_refused_may_finish_before_it_reads() {
     assert_eq!(client.answer().await.status, 413);
 }
 
-fn chunked(chunks: &[u8]) -> Vec<u8> {
-    let mut bytes = b"POST /object HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".to_vec();
+fn chunked(path: &str, chunks: &[u8]) -> Vec<u8> {
+    let mut bytes = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n").into_bytes();
     bytes.extend_from_slice(chunks);
     bytes
 }
@@ -263,7 +321,7 @@ async fn b16_a_chunked_body_is_cut_at_the_limit() {
             bytes.extend_from_slice(b"\r\n");
         }
         bytes.extend_from_slice(b"0\r\n\r\n");
-        chunked(&bytes)
+        chunked("/object", &bytes)
     };
     for (size, status) in [(64 * 1024, 200), (64 * 1024 + 1, 413), (2_000_000, 413)] {
         let bytes = in_chunks(&object_of(size), 10_000);
@@ -272,7 +330,7 @@ async fn b16_a_chunked_body_is_cut_at_the_limit() {
     // One chunk of 3 GB, of which nobody sends more than the limit.
     let mut giant = b"b2d05e00\r\n".to_vec();
     giant.resize(70_000, b'a');
-    assert_eq!(one(server.address, &chunked(&giant)).await.status, 413);
+    assert_eq!(one(server.address, &chunked("/object", &giant)).await.status, 413);
 }
 
 #[tokio::test]
@@ -290,17 +348,45 @@ async fn w9_chunks_are_well_formed_and_bounded() {
         ("LF", "2\n{}\n0\n\n".to_owned()),
         ("extension of 64 KB", format!("2;a={}\r\n{{}}\r\n0\r\n\r\n", "b".repeat(64 * 1024))),
         ("extensions of 64 KB", "1;a=bbbbbbbbbb\r\n \r\n".repeat(6_000)),
-        ("100 trailers", trailers(100)),
+        ("129 trailers", trailers(129)),
         ("trailer of 64 KB", format!("2\r\n{{}}\r\n0\r\nA: {}\r\n\r\n", "b".repeat(64 * 1024))),
     ] {
-        let answer = one(server.address, &chunked(chunks.as_bytes())).await;
+        let answer = one(server.address, &chunked("/object", chunks.as_bytes())).await;
         assert_eq!(answer.status, 400, "{case}: {answer:?}");
         assert_eq!(answer.header("connection"), Some("close"), "{case}");
     }
-    let tiny = chunked(&b"1\r\na\r\n".repeat(1_000_000));
+    let tiny = chunked("/object", &b"1\r\na\r\n".repeat(1_000_000));
     assert_eq!(one(server.address, &tiny).await.status, 413);
-    let fine = chunked(trailers(3).as_bytes());
+    let fine = chunked("/object", trailers(3).as_bytes());
     assert_eq!(one(server.address, &fine).await.status, 200);
+}
+
+#[tokio::test]
+async fn w9_a_chunk_head_without_end_is_cut_off() {
+    let server = Server::start().await;
+    for (case, start, endless) in
+        [("digits", "", "0"), ("digits after a chunk", "2\r\n{}\r\n", "0"), ("spaces", "2", " ")]
+    {
+        let mut client = Client::connect(server.address).await;
+        client.write(&chunked("/object", start.as_bytes())).await;
+        let mut written = 0;
+        let flood = endless.repeat(16 * 1024);
+        // What is not read stays in the buffers of the two sockets.
+        while written < 64 * 1024 * 1024 {
+            match client.socket().write_all(flood.as_bytes()).await {
+                Ok(()) => written += flood.len(),
+                Err(_) => break,
+            }
+        }
+        assert!(written < 32 * 1024 * 1024, "{case}: {written} bytes were taken");
+    }
+    // As much as is allowed is answered like any malformed body.
+    let head = format!("{}2\r\n{{}}\r\n0\r\n\r\n", "0".repeat(100 * 1024));
+    let answer = one(server.address, &chunked("/object", head.as_bytes())).await;
+    assert_eq!((answer.status, answer.header("connection")), (400, Some("close")));
+    let tiny = [&b"1\r\n \r\n".repeat(15_000)[..], b"2\r\n{}\r\n0\r\n\r\n"].concat();
+    assert_eq!(one(server.address, &chunked("/object", &tiny)).await.status, 200);
+    assert_alive(server.address).await;
 }
 
 #[tokio::test]

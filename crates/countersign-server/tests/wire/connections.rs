@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use countersign_server::http::server::Limits;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::client::{Client, GUARD, assert_alive, exchange, get, one};
-use crate::server::Server;
+use crate::client::{Client, GUARD, assert_alive, exchange, get, one, post_json};
+use crate::server::{HUGE, Server};
 
 const SHORT: Duration = Duration::from_millis(300);
 const HELLO: &[u8] = b"GET /hello HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -161,6 +161,119 @@ async fn a_client_too_many_is_told_to_come_back() {
     drop(first);
     let room = async { while one(server.address, get("/hello").as_bytes()).await.status != 200 {} };
     timeout(GUARD, room).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn an_address_has_a_quarter_of_all_connections() {
+    let server = Server::with(Limits { max_connections: 40, ..Limits::default() }).await;
+    let mut open = Vec::new();
+    for _ in 0..10 {
+        let mut client = Client::connect_from("127.0.0.2", server.address).await;
+        client.write(HELLO).await;
+        assert_eq!(client.answer().await.status, 200);
+        open.push(client);
+    }
+    // As many as linger over their refusal, and more: none of them keeps others from a seat.
+    let mut refused = Vec::new();
+    for _ in 0..50 {
+        refused.push(Client::connect_from("127.0.0.2", server.address).await);
+    }
+    let answer = refused[0].answer().await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    assert_eq!(answer.json()["code"], "overloaded");
+    let mut others = Vec::new();
+    for _ in 0..10 {
+        let mut client = Client::connect_from("127.0.0.3", server.address).await;
+        client.write(HELLO).await;
+        assert_eq!(client.answer().await.status, 200);
+        others.push(client);
+    }
+
+    // Whoever closes a connection may open another.
+    drop(open.pop());
+    let room = async {
+        loop {
+            let mut client = Client::connect_from("127.0.0.2", server.address).await;
+            client.write(get("/hello").as_bytes()).await;
+            if client.answers().await.iter().any(|answer| answer.status == 200) {
+                break;
+            }
+        }
+    };
+    timeout(GUARD, room).await.expect("there is room again");
+}
+
+#[tokio::test]
+async fn a_trusted_proxy_has_any_number_of_connections() {
+    let trusted_proxies = vec!["127.0.0.2/32".parse().expect("a network")];
+    let trusting = Limits { trusted_proxies, ..Limits::default() };
+    let not_enforcing = Limits { enforces_shares: false, ..Limits::default() };
+    for limits in [trusting, not_enforcing] {
+        let server = Server::with(Limits { max_connections: 40, ..limits }).await;
+        let mut open = Vec::new();
+        for _ in 0..40 {
+            let mut client = Client::connect_from("127.0.0.2", server.address).await;
+            client.write(HELLO).await;
+            assert_eq!(client.answer().await.status, 200);
+            open.push(client);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_closes_its_sending_half_is_answered() {
+    let server = Server::start().await;
+    let login = post_json("/login", br#"{"email":"a@b.c","password":"pw"}"#);
+    let chunked = b"POST /object HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n";
+    let pipelined = HELLO.repeat(3);
+    for (request, answers) in [(HELLO, 1), (&login[..], 1), (&chunked[..], 1), (&pipelined[..], 3)]
+    {
+        for _ in 0..20 {
+            let mut client = Client::connect(server.address).await;
+            client.write(request).await;
+            client.socket().shutdown().await.expect("it is open");
+            let status: Vec<_> = client.answers().await.iter().map(|it| it.status).collect();
+            assert_eq!(status, vec![200; answers], "{}", String::from_utf8_lossy(request));
+        }
+    }
+    // Also where the answer takes its time.
+    let mut client = Client::connect(server.address).await;
+    client.write(b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    server.seen.entered.notified().await;
+    client.socket().shutdown().await.expect("it is open");
+    sleep(SHORT).await;
+    server.seen.leave.notify_one();
+    assert_eq!(client.answers().await[0].text(), "done");
+
+    // A request that is cut off by it is refused, or nothing at all.
+    for request in [&login[..login.len() - 1], b"GET /hello HTTP/1.1\r\nHost: loc", b"", b"\r\n"] {
+        let mut client = Client::connect(server.address).await;
+        client.write(request).await;
+        client.socket().shutdown().await.expect("it is open");
+        let answers = client.answers().await;
+        assert!(answers.iter().all(|answer| answer.status == 400), "{answers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_too_slowly_is_sent_away() {
+    let limits = Limits { write_timeout: SHORT, write_rate: u64::MAX, ..Limits::default() };
+    let server = Server::with(limits).await;
+    let mut client = Client::connect(server.address).await;
+    client.write(get("/huge").as_bytes()).await;
+    // It reads all the time, and each read makes room for more.
+    let reading = async {
+        let (mut buffer, mut all) = (vec![0; 256 * 1024], 0);
+        loop {
+            match client.socket().read(&mut buffer).await {
+                Ok(read) if read > 0 => all += read,
+                _ => break all,
+            }
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    let read = timeout(GUARD, reading).await.expect("it is cut off");
+    assert!(read < HUGE, "it was served to the end");
 }
 
 #[tokio::test]

@@ -7,14 +7,21 @@ use crate::server::Server;
 
 /// A head of `size` bytes.
 fn head_of(size: usize) -> Vec<u8> {
-    let start = "GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nX-Filler: ";
-    let filler = "a".repeat(size - start.len() - 4);
-    format!("{start}{filler}\r\n\r\n").into_bytes()
+    head_for("/hello", size)
+}
+
+fn head_for(path: &str, size: usize) -> Vec<u8> {
+    let head = |filler: &str| for_path(path, &format!("X-Filler: {filler}\r\n"));
+    head(&"a".repeat(size - head("").len()))
 }
 
 /// A request for `/hello` with these lines in its head.
 fn with_lines(lines: &str) -> Vec<u8> {
-    format!("GET /hello HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n")
+    for_path("/hello", lines)
+}
+
+fn for_path(path: &str, lines: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{lines}\r\n")
         .into_bytes()
 }
 
@@ -55,6 +62,55 @@ async fn w4_a_head_has_at_most_64_fields() {
 }
 
 #[tokio::test]
+async fn w3_and_w4_forward_authentication_takes_as_much_as_proxies_pass_on() {
+    let server = Server::start().await;
+    let lines = |path: &str, count: usize| for_path(path, &"X-A: b\r\n".repeat(count - 2));
+    for taken in [
+        head_for("/forward-auth", 32 * 1024),
+        head_for("/forward-auth?role=admin", 32 * 1024),
+        lines("/forward-auth", 128),
+    ] {
+        assert_eq!(one(server.address, &taken).await.status, 200);
+    }
+    assert_refused(
+        &server,
+        431,
+        &[
+            ("32 KiB + 1", head_for("/forward-auth", 32 * 1024 + 1)),
+            ("1 MB", head_for("/forward-auth", 1_000_000)),
+            ("129 fields", lines("/forward-auth", 129)),
+            ("another path", head_for("/hello?/forward-auth", 16 * 1024 + 1)),
+            ("a path below it", head_for("/forward-auth/x", 16 * 1024 + 1)),
+            ("another path with 65 fields", lines("/forward-auth/", 65)),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn w3_a_head_that_is_too_large_already_is_not_read_to_its_end() {
+    let server = Server::start().await;
+    let unfinished = |path: &str| {
+        let mut head = head_for(path, 16 * 1024 + 8);
+        head.truncate(16 * 1024);
+        head
+    };
+    for path in ["/hello", "/forward-auth/x", "/hello?/forward-auth"] {
+        assert_refused(&server, 431, &[(path, unfinished(path))]).await;
+    }
+    let mut client = Client::connect(server.address).await;
+    client.write(&unfinished("/forward-auth")).await;
+    client.write(b"a\r\n\r\n").await;
+    assert_eq!(client.answer().await.status, 200);
+    // On a connection that has answered already.
+    let mut client = Client::connect(server.address).await;
+    client.write(b"GET /forward-auth HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
+    assert_eq!(client.answer().await.status, 200);
+    client.write(&unfinished("/hello")).await;
+    assert_eq!(client.answer().await.status, 431);
+}
+
+#[tokio::test]
 async fn w5_a_target_is_at_most_8_kib() {
     let server = Server::start().await;
     let target = |size: usize| {
@@ -87,6 +143,32 @@ async fn k4_cookies_are_bounded_in_number_and_size() {
             ("200 cookies", lines("a=b; ".repeat(199) + "a=b")),
             ("16 KB", lines(format!("a={}", "b".repeat(16_000)))),
             ("111 cookies in 51 lines", with_lines(&many)),
+        ],
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn k4_forward_authentication_counts_the_servers_own_cookies_alone() {
+    let server = Server::start().await;
+    let with = |cookies: String| for_path("/forward-auth", &format!("Cookie: {cookies}\r\n"));
+    let others = "_ga_1=GS1.1; ".repeat(1_000) + &format!("large={}", "x".repeat(9_000));
+    for taken in [
+        others.clone(),
+        format!("{others}; __Host-countersign_access=a.b.c; countersign_csrf=x"),
+        "countersign_access=a; ".repeat(99) + "__Host-countersign_access=a",
+    ] {
+        assert_eq!(one(server.address, &with(taken)).await.status, 200);
+    }
+    assert_refused(
+        &server,
+        431,
+        &[
+            ("101 of its own", with("countersign_access=a; ".repeat(100) + "countersign_csrf=a")),
+            (
+                "9 KB of its own",
+                with(format!("{others}; __Host-countersign_access={}", "a".repeat(9_000))),
+            ),
         ],
     )
     .await;
@@ -177,15 +259,84 @@ async fn w10_there_is_one_host_and_it_is_a_name() {
     assert_eq!(one(server.address, same).await.status, 200);
 }
 
+/// Asks for `path` by this host, and gives the status.
+async fn by_host(server: &Server, path: &str, host: &str) -> u16 {
+    let bytes = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    one(server.address, bytes.as_bytes()).await.status
+}
+
 #[tokio::test]
-async fn w10_a_host_that_is_not_listed_is_not_answered_for() {
-    let hosts = vec!["localhost".to_owned()];
+async fn w10_a_host_that_others_can_make_in_dns_must_be_listed() {
+    let hosts = vec!["auth.example.org".to_owned(), "auth.internal".to_owned()];
     let server = Server::with(Limits { hosts, ..Limits::default() }).await;
-    for (host, status) in [("LocalHost:8080", 200), ("evil.com", 421), ("localhost.evil.com", 421)]
-    {
-        let bytes = format!("GET /hello HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-        assert_eq!(one(server.address, bytes.as_bytes()).await.status, status, "{host}");
+    for taken in [
+        "auth.example.org",
+        "AUTH.Example.org:8443",
+        "auth.example.org.",
+        "auth.internal",
+        "localhost",
+        "LocalHost:8080",
+        "localhost.",
+        "auth.localhost",
+        "127.0.0.1",
+        "127.8.9.1:1",
+        "192.0.2.7:80",
+        "[::1]:8080",
+        "[2001:db8::7]",
+        "[::ffff:192.0.2.7]",
+        "countersign",
+        "countersign:8080",
+        "node1.",
+    ] {
+        assert_eq!(by_host(&server, "/hello", taken).await, 200, "{taken}");
     }
+    for refused in [
+        "evil.com",
+        "localhost.evil.com",
+        "evil.com.",
+        "evil.com:8080",
+        "auth.example.org.evil.com",
+        "x.auth.example.org",
+        "example.org",
+        "notlocalhost.com",
+        "127.0.0.1.evil.com",
+        "127.1",
+        "1.2.3.4.5",
+        "countersign.default.svc.cluster.local",
+    ] {
+        assert_eq!(by_host(&server, "/hello", refused).await, 421, "{refused}");
+        for any in ["/healthz", "/readyz", "/forward-auth", "/forward-auth?role=admin"] {
+            assert_eq!(by_host(&server, any, refused).await, 200, "{any} {refused}");
+        }
+        for other in ["/healthz/", "/forward-auth/x", "/x?/healthz", "//healthz"] {
+            assert_eq!(by_host(&server, other, refused).await, 421, "{other} {refused}");
+        }
+    }
+    let absolute =
+        b"GET http://evil.com/hello HTTP/1.1\r\nHost: evil.com\r\nConnection: close\r\n\r\n";
+    assert_refused(&server, 421, &[("absolute form", absolute.to_vec())]).await;
+}
+
+#[tokio::test]
+async fn w10_a_health_check_of_http_1_0_needs_no_host() {
+    let server = Server::start().await;
+    for path in ["/healthz", "/readyz"] {
+        // HAProxy's `option httpchk GET /healthz`.
+        let bytes = format!("GET {path} HTTP/1.0\r\n\r\n");
+        let answer = one(server.address, bytes.as_bytes()).await;
+        assert_eq!(answer.status, 200, "{answer:?}");
+        assert!(answer.head.starts_with("HTTP/1.0 200 "), "{answer:?}");
+    }
+    let cases = [
+        "GET /healthz HTTP/1.1\r\n\r\n",
+        "GET /forward-auth HTTP/1.0\r\n\r\n",
+        "GET /hello HTTP/1.0\r\n\r\n",
+        "GET /healthz HTTP/1.0\r\nHost:\r\n\r\n",
+        "GET /healthz HTTP/1.0\r\nHost: localhost\r\nHost: localhost\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nHost: a@b\r\n\r\n",
+    ]
+    .map(|bytes| (bytes, bytes.as_bytes().to_vec()));
+    assert_refused(&server, 400, &cases).await;
 }
 
 #[tokio::test]

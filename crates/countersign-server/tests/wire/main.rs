@@ -3,6 +3,7 @@
 
 mod bodies;
 mod connections;
+mod cors;
 mod descriptors;
 mod heads;
 mod json_suite;

@@ -3,7 +3,7 @@
 import express from "express";
 import { createRemoteJWKSet, errors, jwtVerify } from "jose";
 
-const issuer = process.env.ISSUER ?? "http://127.0.0.1:8080";
+const issuer = process.env.ISSUER ?? "http://localhost:8080";
 const jwks = process.env.JWKS ?? `${issuer}/.well-known/jwks.json`;
 const port = Number(process.env.PORT ?? 3000);
 

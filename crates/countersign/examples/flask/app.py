@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 import jwt
 from flask import Flask, abort, g, jsonify, make_response, request
 
-ISSUER = os.environ.get("ISSUER", "http://127.0.0.1:8080")
+ISSUER = os.environ.get("ISSUER", "http://localhost:8080")
 SERVER = os.environ.get("SERVER", ISSUER)
 API_KEY = os.environ["COUNTERSIGN_API_KEY"]
 PUBLIC = {"/healthz"}

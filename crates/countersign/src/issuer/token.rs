@@ -172,7 +172,7 @@ impl<'a> TokenBuilder<'a> {
         }
         let claims = self.all_claims()?;
         let header = self.whole_header(&claims)?;
-        let payload = serde_json::to_vec(claims.members()).map_err(|_| SignError::Claims)?;
+        let payload = claims.to_json().map_err(|_| SignError::Claims)?;
         self.check(&header, &payload)?;
         Ok((self.issuer.sign_bytes((self.typ, &header), &payload)?, claims))
     }

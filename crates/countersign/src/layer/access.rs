@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use http::Extensions;
 
-use super::{Checked, Denial, Guard};
+use super::{Checked, Demand, Denial, Guard};
 use crate::claims::Claims;
 use crate::verifier::Verified;
 
@@ -68,4 +68,12 @@ pub(crate) struct Guarded {
     pub(crate) guard: Guard,
     /// `None` on a public route, where the token was not looked at.
     pub(crate) access: Option<Access>,
+    /// The demands of the layers of [`Guard::require`], for [`Guard::check_again`].
+    pub(super) demands: Vec<Arc<Demand>>,
+}
+
+impl Guarded {
+    pub(super) fn new(guard: Guard, access: Option<Access>) -> Self {
+        Self { guard, access, demands: Vec::new() }
+    }
 }

@@ -81,6 +81,28 @@ impl Guard {
         }
     }
 
+    /// Decides again about a request that the guard's layer let through, and replaces the [`Access`]
+    /// that it granted. The demands of [`Guard::require`] are checked again too.
+    ///
+    /// The layer decides when the head of a request has arrived. The body may arrive much later, when
+    /// the token has expired or its session has ended. Call this after reading a body and before
+    /// acting on it. With the feature `axum`, the extractor `Whole` does.
+    ///
+    /// On a public route it does nothing: there the extractors decide when they run.
+    pub async fn check_again(parts: &mut Parts) -> Result<(), Denial> {
+        let Guarded { guard, access, demands } =
+            parts.extensions.get().cloned().ok_or(Denial::Unprotected)?;
+        if access.is_none() {
+            return Ok(());
+        }
+        let access = guard.check(parts).await?;
+        for demand in &demands {
+            demand.check(access.claims(), guard.now())?;
+        }
+        parts.extensions.insert(Guarded { guard, access: Some(access), demands });
+        Ok(())
+    }
+
     /// The request's one token, not checked: for routes that take tokens which are no longer good, such
     /// as a logout.
     pub fn find<'a>(&self, parts: &'a Parts) -> Result<Found<'a>, Denial> {

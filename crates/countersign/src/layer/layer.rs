@@ -1,5 +1,7 @@
 //! The layers (tower).
 
+use std::sync::Arc;
+
 use tower_layer::Layer;
 
 use super::{BodyGuardLayer, Demand, Guard, GuardService, RequireService};
@@ -41,12 +43,12 @@ impl<S> Layer<S> for GuardLayer {
 #[derive(Clone, Debug)]
 pub struct RequireLayer {
     guard: Guard,
-    demand: Demand,
+    demand: Arc<Demand>,
 }
 
 impl RequireLayer {
     pub(super) fn new(guard: Guard, demand: Demand) -> Self {
-        Self { guard, demand }
+        Self { guard, demand: Arc::new(demand) }
     }
 }
 
@@ -54,6 +56,6 @@ impl<S> Layer<S> for RequireLayer {
     type Service = RequireService<S>;
 
     fn layer(&self, inner: S) -> RequireService<S> {
-        RequireService::new(inner, self.guard.clone(), self.demand.clone())
+        RequireService::new(inner, self.guard.clone(), Arc::clone(&self.demand))
     }
 }

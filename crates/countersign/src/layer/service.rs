@@ -1,6 +1,7 @@
 //! The services (tower).
 
 use std::mem;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use http::{Request, Response};
@@ -52,7 +53,7 @@ where
     fn call(&mut self, mut request: Request<A>) -> Self::Future {
         let asked = Asked::of(&request);
         if self.lets_everybody_pass(asked) {
-            let guarded = Guarded { guard: self.guard.clone(), access: None };
+            let guarded = Guarded::new(self.guard.clone(), None);
             request.extensions_mut().insert(guarded);
             return GuardFuture::passing(self.inner.call(request));
         }
@@ -75,7 +76,7 @@ where
 
 /// Leaves word in the request of who it is from.
 pub(super) fn admit<A>(request: &mut Request<A>, guard: &Guard, access: Access) {
-    let guarded = Guarded { guard: guard.clone(), access: Some(access) };
+    let guarded = Guarded::new(guard.clone(), Some(access));
     request.extensions_mut().insert(guarded);
 }
 
@@ -84,17 +85,21 @@ pub(super) fn admit<A>(request: &mut Request<A>, guard: &Guard, access: Access) 
 pub struct RequireService<S> {
     inner: S,
     guard: Guard,
-    demand: Demand,
+    demand: Arc<Demand>,
 }
 
 impl<S> RequireService<S> {
-    pub(super) fn new(inner: S, guard: Guard, demand: Demand) -> Self {
+    pub(super) fn new(inner: S, guard: Guard, demand: Arc<Demand>) -> Self {
         Self { inner, guard, demand }
     }
 
-    fn decide<A>(&self, request: &Request<A>) -> Result<(), Denial> {
+    fn decide<A>(&self, request: &mut Request<A>) -> Result<(), Denial> {
         let access = Access::of(request.extensions())?;
-        self.demand.check(access.claims(), self.guard.now())
+        self.demand.check(access.claims(), self.guard.now())?;
+        if let Some(guarded) = request.extensions_mut().get_mut::<Guarded>() {
+            guarded.demands.push(Arc::clone(&self.demand));
+        }
+        Ok(())
     }
 }
 
@@ -112,8 +117,8 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: Request<A>) -> Self::Future {
-        match self.decide(&request) {
+    fn call(&mut self, mut request: Request<A>) -> Self::Future {
+        match self.decide(&mut request) {
             Ok(()) => GuardFuture::passing(self.inner.call(request)),
             Err(denial) => GuardFuture::denied(self.guard.answer(&denial)),
         }

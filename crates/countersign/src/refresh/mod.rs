@@ -10,6 +10,9 @@
 //! 3. it is given another pair for an hour, while nobody has used the pair it led to;
 //! 4. any other was used before: somebody else has it too, and the session ends.
 //!
+//! If the session was refreshed more than 30 seconds in the future, by the clock of another node, case
+//! 2 does not apply.
+//!
 //! [`judge`] also says what becomes of a session that has ended or expired; the server and
 //! [`sessions`](crate::sessions) refresh by it. Whoever loses the compare-and-set of a
 //! [`Verdict::Advance`] reads the session again and asks for another verdict.

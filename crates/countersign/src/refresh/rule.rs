@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// How far the clocks of two nodes may differ before a rotation time says nothing anymore.
+const CLOCK_LEEWAY: Duration = Duration::from_secs(30);
+
 /// What the refresh rule knows of a session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rotation {
@@ -55,10 +58,13 @@ pub(super) fn decide(row: Rotation, presented: u64, now: i64, windows: Windows) 
     let Some(rotated_at) = row.rotated_at.filter(|_| row.presented == Some(presented)) else {
         return Decision::Reuse;
     };
-    // Clocks differ: what was rotated in the future was rotated now.
-    let passed = u64::try_from(now.saturating_sub(rotated_at)).unwrap_or(0);
-    let passed = Duration::from_millis(passed);
-    if passed <= windows.reuse_grace {
+    let duration = |millis: i64| Duration::from_millis(u64::try_from(millis).unwrap_or(0));
+    let passed = duration(now.saturating_sub(rotated_at));
+    // Clocks differ: a rotation slightly in the future counts as one that happened now. One further
+    // in the future has an unknown age. If it counted as new too, a clock that is an hour ahead would
+    // extend the grace by that hour, and a stolen token would be accepted for as long.
+    let is_age_known = duration(rotated_at.saturating_sub(now)) <= CLOCK_LEEWAY;
+    if is_age_known && passed <= windows.reuse_grace {
         Decision::Repeat
     } else if passed <= windows.unused_successor && row.used < row.current {
         Decision::Advance(advance(row, presented, now))

@@ -71,6 +71,20 @@ fn the_predecessor_of_an_unused_pair_gets_another_for_exactly_an_hour() {
 }
 
 #[test]
+fn a_rotation_beyond_the_leeway_in_the_future_has_no_grace() {
+    let at = |used, ahead: i64| decide(row(used), 4, ROTATED - ahead, WINDOWS);
+    for used in [0, 7] {
+        assert_eq!(at(used, 30_000), Decision::Repeat, "another node's clock is a little ahead");
+    }
+    for ahead in [30_001, later(0, HOUR), later(0, 1000 * HOUR)] {
+        let rotated_at = Some(ROTATED - ahead);
+        let another = Rotation { current: 8, presented: Some(4), rotated_at, used: 6 };
+        assert_eq!(at(6, ahead), Decision::Advance(another), "{ahead} ms: a lost answer");
+        assert_eq!(at(7, ahead), Decision::Reuse, "{ahead} ms: the successor was used");
+    }
+}
+
+#[test]
 fn what_was_never_the_last_one_presented_is_reuse_at_any_time() {
     for presented in [0, 3, 5, 6, 8, u64::MAX] {
         for millis in [0, GRACE, GRACE + 1, HOUR, HOUR + 1] {

@@ -19,8 +19,9 @@ const SOON: std::time::Duration = std::time::Duration::from_secs(15);
 /// event or a seal is not as it was. Exits with 3 then.
 #[derive(Args)]
 pub(super) struct Verify {
-    /// An audit file to compare the seals with: it tells whether the end was cut off. May be
-    /// repeated, for each server's own file.
+    /// An audit file to compare the events and the seals with: it tells whether the end was cut off,
+    /// and whether an event was removed before it was sealed. May be repeated, for each server's own
+    /// file.
     #[arg(long, value_name = "FILE")]
     audit: Vec<PathBuf>,
 }
@@ -107,10 +108,14 @@ impl Verified {
     }
 }
 
-fn line(file: &Path, Copy { seals, purged, last, fault }: &Copy) -> String {
+fn line(file: &Path, copy: &Copy) -> String {
+    let Copy { seals, purged, last, events, purged_events, fault } = copy;
     let verdict = if fault.is_some() { "another chain" } else { "the same" };
     let file = file.display();
-    format!("{file}: {verdict}; {seals} seals, up to number {last}, and {purged} that were purged")
+    format!(
+        "{file}: {verdict}; {seals} seals, up to number {last}, and {purged} that were purged; \
+         {events} events, and {purged_events} that were purged"
+    )
 }
 
 /// A bar on standard error, if that is a terminal.

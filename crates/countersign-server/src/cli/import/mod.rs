@@ -7,15 +7,15 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use jiff::tz::TimeZone;
-use secrecy::ExposeSecret as _;
 
 use self::origin::{Origin, Users};
 use self::told::{Summary, Told};
 use super::{Failure, Settings};
-use crate::app::{App, StartError};
+use crate::app::{App, StartError, check_database_file, database_options};
 use crate::clock::{Clock, Time};
 use crate::config::{Config, DialectConfig, Overrides};
 use crate::db::{Db, DbOptions};
+use crate::http::dialects;
 use crate::import::Mapping;
 use crate::import::system::System;
 use crate::operations::Caller;
@@ -49,7 +49,14 @@ pub(super) struct Import {
     /// Tell what would happen, and write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// What a row with a problem does: stop before anything of its batch is written, or be skipped.
+    /// Import users who are administrators in the source as administrators (role `admin`).
+    #[arg(long)]
+    allow_admins: bool,
+    /// What to put before phone numbers that have no `+`: `+` where their country code is there, or
+    /// such as `+49` where it is not.
+    #[arg(long, value_name = "PREFIX", value_parser = phone_prefix)]
+    phone_prefix: Option<String>,
+    /// What to do about a row with a problem.
     #[arg(long, value_enum, default_value = "stop")]
     on_error: Choice,
     /// Write every problem to this new file, as JSON Lines.
@@ -83,8 +90,12 @@ struct Names {
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Choice {
+    /// Stop before anything of its batch is written.
     Stop,
+    /// Import the other rows.
     Skip,
+    /// Import the user without a value that is wrong, if there is enough without it; else as `skip`.
+    DropValue,
 }
 
 impl From<Choice> for OnError {
@@ -92,6 +103,7 @@ impl From<Choice> for OnError {
         match choice {
             Choice::Stop => Self::Stop,
             Choice::Skip => Self::Skip,
+            Choice::DropValue => Self::DropValue,
         }
     }
 }
@@ -103,6 +115,13 @@ fn pair(text: &str) -> Result<(Field, String), String> {
 
 fn zone(name: &str) -> Result<TimeZone, String> {
     TimeZone::get(name).map_err(|_| "a time zone such as Europe/Berlin or UTC is wanted".to_owned())
+}
+
+fn phone_prefix(text: &str) -> Result<String, String> {
+    let code = text.strip_prefix('+').filter(|code| {
+        code.len() <= 3 && !code.starts_with('0') && code.bytes().all(|it| it.is_ascii_digit())
+    });
+    code.map(|_| text.to_owned()).ok_or_else(|| "+ or + and a country code is wanted".to_owned())
 }
 
 impl Names {
@@ -189,9 +208,16 @@ impl Import {
                 origin.users(&self.names.mapping()?, &self.names, self.redis.as_deref()).await?;
             told.begin("users", length);
             let source = origin.source(self.dialect.as_deref());
-            let rules = Rules { source, zone: self.timezone.clone(), form };
-            let on_error = self.on_error.into();
-            let users = import_users(target, (&rules, on_error), &mut pages, told).await;
+            let rules = Rules {
+                source,
+                zone: self.timezone.clone(),
+                form,
+                shapes: dialects::shapes(config),
+                phone_prefix: self.phone_prefix.clone(),
+                allow_admins: self.allow_admins,
+                on_error: self.on_error.into(),
+            };
+            let users = import_users(target, &rules, &mut pages, told).await;
             Some(users.map_err(failure)?)
         };
         told.finish()?;
@@ -221,7 +247,8 @@ impl Import {
         if summary.is_stopped() {
             return Err(Failure::Failed(
                 "stopped: nothing of the batch with the problem was written, nor what comes after \
-                 it. Mend the row or skip it with --on-error skip; the same command goes on"
+                 it. Mend the row, leave the value out with --on-error drop-value, or skip the row \
+                 with --on-error skip; the same command goes on"
                     .to_owned(),
             ));
         }
@@ -237,11 +264,11 @@ impl Import {
 
 /// The database that is there, if one is. Nothing is made, and nothing is brought up to date.
 async fn look_into(config: &Config) -> Result<Option<Db>, Failure> {
+    check_database_file(config)?;
     if config.sqlite_file().is_some_and(|file| !file.exists()) {
         return Ok(None);
     }
-    let options = DbOptions::new(config.database_url().expose_secret());
-    let options = DbOptions { read_only: true, ..options };
+    let options = DbOptions { read_only: true, ..database_options(config) };
     let db = Db::connect(options).await.map_err(StartError::Db)?;
     let schema = db.schema().await.map_err(StartError::Db)?;
     if schema.version == 0 {

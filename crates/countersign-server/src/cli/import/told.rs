@@ -19,10 +19,25 @@ const SHOWN: usize = 20;
 /// What has been told so far.
 pub(super) struct Told {
     what: &'static str,
-    first: Vec<(&'static str, Problem)>,
+    first: Vec<Shown>,
     report: Option<BufWriter<std::fs::File>>,
     failed: Option<io::Error>,
     bar: ProgressBar,
+}
+
+/// A problem, and what it is a problem of.
+#[derive(Clone, Debug)]
+struct Shown {
+    what: &'static str,
+    lost: Lost,
+    problem: Problem,
+}
+
+/// What is not imported because of a problem.
+#[derive(Clone, Copy, Debug)]
+enum Lost {
+    Row,
+    Value,
 }
 
 /// What became of everything.
@@ -80,7 +95,7 @@ impl Told {
 
     /// Writes what became of everything.
     pub(super) fn print(&self, settings: &Settings, summary: &Summary) -> Result<(), Failure> {
-        let problems: Vec<Value> = self.first.iter().map(|(what, it)| object(what, it)).collect();
+        let problems: Vec<Value> = self.first.iter().map(Shown::object).collect();
         let json = json!({
             "dry_run": summary.dry_run,
             "stopped": summary.is_stopped(),
@@ -91,11 +106,15 @@ impl Told {
         settings.print(&json, || {
             let mut text = summary.text();
             text.push_str(if self.first.is_empty() { "" } else { "\n" });
-            for (_, problem) in &self.first {
+            for Shown { lost, problem, .. } in &self.first {
                 text.push('\n');
                 text.push_str(&escape(&problem.to_string()));
+                text.push_str(match lost {
+                    Lost::Row => "",
+                    Lost::Value => " (the user is imported without it)",
+                });
             }
-            if summary.refused() > self.first.len() as u64 {
+            if summary.problems() > self.first.len() as u64 {
                 text.push_str("\nand more; --report FILE writes them all");
             }
             text
@@ -103,17 +122,28 @@ impl Told {
     }
 }
 
-impl Watch for Told {
-    fn problem(&mut self, problem: &Problem) {
-        if self.first.len() < SHOWN {
-            self.first.push((self.what, problem.clone()));
-        }
+impl Told {
+    fn show(&mut self, lost: Lost, problem: &Problem) {
+        let shown = Shown { what: self.what, lost, problem: problem.clone() };
         if let Some(report) = &mut self.report
             && self.failed.is_none()
-            && let Err(error) = writeln!(report, "{}", object(self.what, problem))
+            && let Err(error) = writeln!(report, "{}", shown.object())
         {
             self.failed = Some(error);
         }
+        if self.first.len() < SHOWN {
+            self.first.push(shown);
+        }
+    }
+}
+
+impl Watch for Told {
+    fn problem(&mut self, problem: &Problem) {
+        self.show(Lost::Row, problem);
+    }
+
+    fn dropped(&mut self, problem: &Problem) {
+        self.show(Lost::Value, problem);
     }
 
     fn progress(&mut self, read: u64, counts: &Counts) {
@@ -126,19 +156,26 @@ impl Watch for Told {
     }
 }
 
-fn object(what: &str, problem: &Problem) -> Value {
-    let (line, row) = match &problem.place {
-        Place::Line(line) => (Some(*line), None),
-        Place::Key(key) => (None, Some(key)),
-    };
-    json!({
-        "what": what,
-        "line": line,
-        "row": row,
-        "field": problem.field.map(Field::as_str),
-        "reason": problem.reason,
-        "message": problem.message,
-    })
+impl Shown {
+    fn object(&self) -> Value {
+        let Self { what, lost, problem } = self;
+        let (line, row) = match &problem.place {
+            Place::Line(line) => (Some(*line), None),
+            Place::Key(key) => (None, Some(key)),
+        };
+        json!({
+            "what": what,
+            "lost": match lost {
+                Lost::Row => "row",
+                Lost::Value => "value",
+            },
+            "line": line,
+            "row": row,
+            "field": problem.field.map(Field::as_str),
+            "reason": problem.reason,
+            "message": problem.message,
+        })
+    }
 }
 
 fn counts(counts: &Counts) -> Value {
@@ -151,6 +188,8 @@ fn counts(counts: &Counts) -> Value {
         "hashed": counts.hashed,
         "refused": counts.refused(),
         "reasons": counts.problems,
+        "dropped_values": counts.dropped_values(),
+        "dropped_reasons": counts.dropped,
     })
 }
 
@@ -161,6 +200,11 @@ impl Summary {
 
     pub(super) fn refused(&self) -> u64 {
         self.all().map(Counts::refused).sum()
+    }
+
+    /// How many problems there were, of rows and of values.
+    fn problems(&self) -> u64 {
+        self.refused() + self.all().map(Counts::dropped_values).sum::<u64>()
     }
 
     fn all(&self) -> impl Iterator<Item = &Counts> {
@@ -186,6 +230,11 @@ impl Summary {
                 }
             }
             rows.extend(counts.problems.iter().map(|(reason, count)| (*reason, count.to_string())));
+            if !counts.dropped.is_empty() {
+                rows.push(("values left out", counts.dropped_values().to_string()));
+                let reasons = counts.dropped.iter();
+                rows.extend(reasons.map(|(reason, count)| (*reason, count.to_string())));
+            }
         }
         values(rows)
     }

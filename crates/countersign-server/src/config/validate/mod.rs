@@ -86,8 +86,13 @@ fn database(database: &DatabaseConfig) -> Check {
     const SCHEMES: [&str; 5] =
         ["sqlite:", "postgres://", "postgresql://", "mysql://", "mariadb://"];
     within("database.max_connections", database.max_connections, 1..=10_000)?;
-    let Some(url) = &database.url else { return Ok(()) };
-    let url = url.expose_secret();
+    let url = database.url.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
+    if !database.prepared_statements && !url.starts_with("postgres") {
+        return refuse("database.prepared_statements", "it is for PostgreSQL behind a pooler only");
+    }
+    if database.url.is_none() {
+        return Ok(());
+    }
     if !SCHEMES.iter().any(|scheme| url.starts_with(scheme)) {
         return refuse("database.url", format!("it must begin with one of {}", SCHEMES.join(", ")));
     }
@@ -148,6 +153,12 @@ const MOST_WORK_KIB: u64 = 1024 * 1024;
 fn passwords(passwords: &PasswordsConfig) -> Check {
     // NIST SP 800-63B-4, 3.1.1.2: never fewer than 8, and 64 are always taken.
     within("passwords.min_length", passwords.min_length, 8..=64)?;
+    for word in &passwords.context_words {
+        if !(3..=64).contains(&word.trim().chars().count()) {
+            let problem = format!("`{word}` does not have 3 to 64 characters");
+            return refuse("passwords.context_words", problem);
+        }
+    }
     within("passwords.memory_kib", passwords.memory_kib, LEAST_MEMORY_KIB..=256 * 1024)?;
     within("passwords.iterations", passwords.iterations, 1..=100)?;
     within("passwords.parallelism", passwords.parallelism, 1..=16)?;

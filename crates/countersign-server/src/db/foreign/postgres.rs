@@ -26,6 +26,8 @@ pub(super) struct PostgresSource(PgConnection);
 impl PostgresSource {
     pub(super) async fn connect(url: &str) -> Result<Self, DbError> {
         let options: PgConnectOptions = url.parse()?;
+        // Poolers refuse startup parameters that they do not know.
+        let options = options.extra_float_digits(None);
         let mut connection = options.connect().await?;
         connection.execute(SETTINGS).await?;
         Ok(Self(connection))

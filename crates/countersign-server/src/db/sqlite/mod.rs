@@ -1,9 +1,11 @@
 //! SQLite: one thread that writes, in groups; a few connections that read.
 
+mod files;
 mod readers;
 mod writer;
 
 use std::fs::OpenOptions;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,9 +38,22 @@ impl Sqlite {
             create_private(&path)?;
             open_writer(&path, options.busy_timeout / 4)?
         };
-        let writer = Writer::start(writer)?;
-        let readers = Arc::new(Readers::open(&path, options.busy_timeout)?);
+        // Whoever has read keeps other processes from deleting the write-ahead log at their end.
+        writer.execute_batch("SELECT 1 FROM sqlite_schema LIMIT 1")?;
+        let files = files::OpenFiles::of(&path)?;
+        let writer = Writer::start(writer, files, options.busy_timeout * 2)?;
+        let readers = Arc::new(Readers::open(&path, options)?);
         Ok(Self { path, readers, writer })
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The folder that the file is in, where SQLite keeps its write-ahead log.
+    pub(super) fn folder(&self) -> &Path {
+        let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
+        folder.unwrap_or(Path::new("."))
     }
 
     /// A connection of its own for migrations, which waits longer for the lock.
@@ -54,7 +69,12 @@ fn create_private(path: &Path) -> Result<(), DbError> {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut file, 0o600);
     file.open(path).map(drop).map_err(|error| {
-        DbError::Configuration(format!("cannot open the database {}: {error}", path.display()))
+        let message = format!("cannot open the database {}: {error}", path.display());
+        // A folder that is mounted late is there at the next start.
+        match error.kind() {
+            io::ErrorKind::NotFound => DbError::Unavailable(message),
+            _ => DbError::Configuration(message),
+        }
     })
 }
 

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use rusqlite::Connection;
 use tokio::sync::Semaphore;
 
 use super::open_reader;
-use crate::db::{DbError, Row, Sql, Value};
+use crate::db::server::too_late;
+use crate::db::{DbError, DbOptions, Row, Sql, Value};
 
 const POINT_READERS: usize = 4;
 const LIST_READERS: usize = 2;
@@ -21,9 +22,10 @@ pub(in crate::db) struct Readers {
     points: Lane,
     lists: Lane,
     listing: Arc<Semaphore>,
-    /// Asked for `data_version` and nothing else, since it counts what *others* committed.
+    /// Reads and never writes, since `data_version` counts what *other* connections committed.
     watcher: Mutex<Connection>,
     wait: Duration,
+    watch: Duration,
 }
 
 struct Lane {
@@ -49,13 +51,15 @@ impl Lane {
 }
 
 impl Readers {
-    pub(super) fn open(path: &Path, busy_timeout: Duration) -> Result<Self, DbError> {
+    pub(super) fn open(path: &Path, options: &DbOptions) -> Result<Self, DbError> {
+        let busy_timeout = options.busy_timeout;
         Ok(Self {
             points: Lane::open(path, busy_timeout, POINT_READERS)?,
             lists: Lane::open(path, busy_timeout, LIST_READERS)?,
             listing: Arc::new(Semaphore::new(LIST_READERS)),
             watcher: Mutex::new(open_reader(path, busy_timeout)?),
             wait: busy_timeout,
+            watch: options.watch_timeout,
         })
     }
 
@@ -68,7 +72,7 @@ impl Readers {
         sql: Sql,
         params: &[Value],
     ) -> Result<Vec<Row>, DbError> {
-        let full = || DbError::Unavailable("too many lists are being read".to_owned());
+        let full = || DbError::Busy("too many lists are being read");
         let permit = tokio::time::timeout(self.wait, Arc::clone(&self.listing).acquire_owned());
         let permit = permit.await.ok().and_then(Result::ok).ok_or_else(full)?;
         let (readers, params) = (Arc::clone(self), params.to_vec());
@@ -86,8 +90,31 @@ impl Readers {
         self.points.with(|connection| Ok(connection.prepare(sql.text()).map(drop)?))
     }
 
+    /// Reads rows on the watcher. A read that takes long, as on a disk that hangs, goes on until it
+    /// ends, and later ones fail at once.
+    pub(in crate::db) async fn watch(
+        self: &Arc<Self>,
+        sql: Sql,
+        params: &[Value],
+    ) -> Result<Vec<Row>, DbError> {
+        let (readers, params) = (Arc::clone(self), params.to_vec());
+        let list = move || {
+            let watcher = readers.watcher()?;
+            super::list(&watcher, sql, &params)
+        };
+        match tokio::time::timeout(self.watch, tokio::task::spawn_blocking(list)).await {
+            Ok(Ok(rows)) => rows,
+            Ok(Err(error)) => Err(DbError::Unavailable(error.to_string())),
+            Err(_) => Err(too_late()),
+        }
+    }
+
+    fn watcher(&self) -> Result<MutexGuard<'_, Connection>, DbError> {
+        self.watcher.try_lock().ok_or_else(too_late)
+    }
+
     pub(in crate::db) fn data_version(&self) -> Result<i64, DbError> {
-        let watcher = self.watcher.lock();
+        let watcher = self.watcher()?;
         let mut statement = watcher.prepare_cached("PRAGMA data_version")?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }

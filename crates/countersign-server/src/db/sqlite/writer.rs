@@ -2,7 +2,7 @@
 //! all with one fsync, and answers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use parking_lot::Mutex;
 use rusqlite::Connection;
 use tokio::sync::mpsc;
 
+use super::files::OpenFiles;
+use crate::clock::Clock;
 use crate::db::{DbError, Ended};
 
 /// How many changes are committed at once.
@@ -44,27 +46,46 @@ enum Lost {
 /// The way to the thread.
 pub(in crate::db) struct Writer {
     queue: Mutex<Option<mpsc::Sender<Box<dyn Job>>>>,
-    shared: Arc<AtomicBool>,
+    state: Arc<State>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    patience: Duration,
+}
+
+/// What the thread and those who wait for it know.
+struct State {
+    /// Whether other processes use the file.
+    shared: AtomicBool,
+    files: OpenFiles,
+    /// When the thread began with its group, in milliseconds of the monotonic clock; 0 without one.
+    began: AtomicU64,
 }
 
 impl Writer {
-    pub(super) fn start(mut connection: Connection) -> Result<Self, DbError> {
+    /// Starts the thread. A change is waited for as long as `patience`.
+    pub(super) fn start(
+        connection: Connection,
+        files: OpenFiles,
+        patience: Duration,
+    ) -> Result<Self, DbError> {
         let (queue, mut waiting) = mpsc::channel(QUEUE);
-        let shared = Arc::new(AtomicBool::new(false));
-        let is_shared = Arc::clone(&shared);
+        let (shared, began) = (AtomicBool::new(false), AtomicU64::new(0));
+        let state = Arc::new(State { shared, files, began });
+        let mut thread = Thread { connection, state: Arc::clone(&state) };
         let work = move || {
             let mut group = Vec::with_capacity(GROUP);
             while waiting.blocking_recv_many(&mut group, GROUP) > 0 {
-                serve(&mut connection, std::mem::take(&mut group));
-                if is_shared.load(Ordering::Relaxed) {
+                thread.state.began.store(millis(), Ordering::Relaxed);
+                thread.serve(std::mem::take(&mut group));
+                thread.state.began.store(0, Ordering::Relaxed);
+                if thread.state.shared.load(Ordering::Relaxed) {
                     thread::sleep(OTHERS_TURN);
                 }
             }
         };
         let thread = thread::Builder::new().name("database writer".to_owned()).spawn(work);
         let thread = thread.map_err(|error| DbError::Unavailable(error.to_string()))?;
-        Ok(Self { queue: Mutex::new(Some(queue)), shared, thread: Mutex::new(Some(thread)) })
+        let (queue, thread) = (Mutex::new(Some(queue)), Mutex::new(Some(thread)));
+        Ok(Self { queue, state, thread, patience })
     }
 
     /// Hands a change to the thread, once there is room for it.
@@ -75,7 +96,27 @@ impl Writer {
     }
 
     pub(in crate::db) fn set_shared(&self, shared: bool) {
-        self.shared.store(shared, Ordering::Relaxed);
+        self.state.shared.store(shared, Ordering::Relaxed);
+    }
+
+    /// How much longer somebody waits who began to at `started`, by the monotonic clock.
+    pub(in crate::db) fn patience_left(&self, started: Duration) -> Duration {
+        self.patience.saturating_sub(Clock::System.monotonic().saturating_sub(started))
+    }
+
+    /// Refuses if a file at the database's path is not the one that is open.
+    pub(in crate::db) fn check_files(&self) -> Result<(), DbError> {
+        self.state.files.check()
+    }
+
+    /// Refuses if the thread has been at one group for so long that the disk must be at fault.
+    pub(in crate::db) fn check_disk(&self) -> Result<(), DbError> {
+        let began = self.state.began.load(Ordering::Relaxed);
+        let hangs = began != 0 && millis().saturating_sub(began) * 2 > as_millis(self.patience);
+        if hangs {
+            return Err(DbError::Unwritable("the disk does not answer".to_owned()));
+        }
+        Ok(())
     }
 
     /// Takes no more changes and waits until those that were taken are answered.
@@ -91,27 +132,51 @@ impl Writer {
     }
 }
 
-/// Commits the group and answers it. If it is lost as a whole its changes are run one by one, so
-/// that the one that SQLite choked on costs the others nothing.
-fn serve(connection: &mut Connection, mut group: Group) {
-    match commit(connection, &mut group) {
-        Ok(kept) => {
-            for (job, kept) in group.iter_mut().zip(kept) {
-                job.end(if kept { Ended::Committed } else { Ended::RolledBack });
+fn as_millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The monotonic clock; never 0.
+fn millis() -> u64 {
+    as_millis(Clock::System.monotonic()).max(1)
+}
+
+/// What the thread works with.
+struct Thread {
+    connection: Connection,
+    state: Arc<State>,
+}
+
+impl Thread {
+    /// Commits the group and answers it. If it is lost as a whole its changes are run one by one,
+    /// so that the one that SQLite choked on costs the others nothing.
+    fn serve(&mut self, mut group: Group) {
+        let files = &self.state.files;
+        let committed = files.check().map_err(Lost::Begin);
+        match committed.and_then(|()| commit(&mut self.connection, &mut group)) {
+            Ok(kept) => {
+                // Once more: what was committed into a file that is gone must not be acknowledged.
+                let lost = files.check().err();
+                for (job, kept) in group.iter_mut().zip(kept) {
+                    job.end(if kept { Ended::Committed } else { Ended::RolledBack });
+                    if let Some(lost) = &lost {
+                        job.fail(lost);
+                    }
+                }
+                group.into_iter().for_each(Job::answer);
             }
-            group.into_iter().for_each(Job::answer);
-        }
-        Err(Lost::Midway(_)) if group.len() > 1 => {
-            for mut job in group {
-                job.end(Ended::RolledBack);
-                serve(connection, vec![job]);
+            Err(Lost::Midway(_)) if group.len() > 1 => {
+                for mut job in group {
+                    job.end(Ended::RolledBack);
+                    self.serve(vec![job]);
+                }
             }
-        }
-        Err(Lost::Begin(error) | Lost::Midway(error)) => {
-            for mut job in group {
-                job.end(Ended::RolledBack);
-                job.fail(&error);
-                job.answer();
+            Err(Lost::Begin(error) | Lost::Midway(error)) => {
+                for mut job in group {
+                    job.end(Ended::RolledBack);
+                    job.fail(&error);
+                    job.answer();
+                }
             }
         }
     }

@@ -29,7 +29,7 @@ use super::native::description::NoPage;
 use super::router::Route;
 use crate::app::App;
 use crate::clock::Time;
-use crate::config::{Config, DialectConfig, PasswordPolicy};
+use crate::config::{Config, DialectConfig, PasswordPolicy, RegistrationMode};
 use crate::error::{Refusal, Result};
 use crate::identifier::Shapes;
 use crate::operations::credentials::Presented;
@@ -38,8 +38,8 @@ use crate::operations::{Caller, Terms};
 use crate::password::Policy;
 use crate::tables::user::{self, User};
 
-/// How many good tokens each dialect's verifier remembers.
-const REMEMBERED_TOKENS: usize = 10_000;
+/// How many good tokens each dialect's verifier remembers, in 8 MiB at most.
+const REMEMBERED_TOKENS: usize = 4_096;
 
 /// What a dialect is, before it is configured.
 pub struct Definition {
@@ -66,6 +66,8 @@ pub struct Definition {
     pub guard: fn(GuardBuilder, &Dialect) -> GuardBuilder,
     /// What its clients send as a password.
     pub presented: Presented,
+    /// Whether its clients can make accounts.
+    pub registers: bool,
     /// What it copies to Redis, where there is one.
     pub mirror: Option<Mirror>,
     /// Its routes, without the prefix.
@@ -99,6 +101,23 @@ pub fn longest_access_ttl(config: &Config) -> Duration {
 pub fn shapes(config: &Config) -> Shapes {
     let dialects = config.dialects.iter().filter_map(|dialect| find(&dialect.name));
     dialects.map(|definition| definition.shapes).fold(Shapes::default(), Shapes::and)
+}
+
+/// Warnings about configured dialects, each beginning with its key.
+pub fn warnings(config: &Config) -> Vec<String> {
+    let is_weak = |dialect: &&DialectConfig| {
+        dialect.password_policy == PasswordPolicy::None
+            && find(&dialect.name).is_some_and(|definition| definition.registers)
+            && config.registration.mode != RegistrationMode::Closed
+    };
+    let warning = |dialect: &DialectConfig| {
+        format!(
+            "dialects.{}.password_policy: its clients may register with any password, such as `1`, \
+             which is then good everywhere; `server` asks of them what [passwords] asks",
+            dialect.name
+        )
+    };
+    config.dialects.iter().filter(is_weak).map(warning).collect()
 }
 
 /// Whether clients of a configured dialect send the SHA-256 of passwords.
@@ -187,7 +206,8 @@ impl Dialect {
         }
         let session_id = bearer.session_id().unwrap_or_default();
         let user = user::find_by_session(&self.app().db, session_id).await?;
-        Ok(user.filter(User::is_active).ok_or(Refusal::Ended(EndReason::Deleted))?)
+        let user = self.app().active(user).await?;
+        Ok(user.ok_or(Refusal::Ended(EndReason::Deleted))?)
     }
 
     /// How long the dialect's sessions live.

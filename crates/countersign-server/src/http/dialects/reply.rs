@@ -34,7 +34,7 @@ pub enum Fail {
 
 /// What a dialect says to whoever has to come back later.
 pub struct Words {
-    /// Too many attempts failed.
+    /// Too many attempts failed, or too many requests came from one network.
     pub too_many_attempts: fn() -> Value,
     /// There is too much to do, or no database.
     pub unavailable: fn() -> Value,
@@ -60,7 +60,7 @@ impl Fail {
             retry_after: Some(retry_after),
         };
         match error {
-            Error::TooManyAttempts { retry_after } => {
+            Error::TooManyAttempts { retry_after } | Error::TooManyRequests { retry_after } => {
                 told(StatusCode::TOO_MANY_REQUESTS, words.too_many_attempts, retry_after)
             }
             Error::Overloaded { retry_after } => {
@@ -92,7 +92,9 @@ impl From<BodyError> for Fail {
                 told(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Unsupported content type")
             }
             BodyError::Malformed(_) => told(StatusCode::BAD_REQUEST, "Malformed request body"),
-            BodyError::TooLarge { .. } | BodyError::TimedOut => Self::Native(error.into()),
+            BodyError::TooLarge { .. } | BodyError::TimedOut | BodyError::NoRoom => {
+                Self::Native(error.into())
+            }
         }
     }
 }
@@ -138,7 +140,8 @@ pub fn later(mut response: Response<Bytes>, retry_after: Option<Duration>) -> Re
 /// Whether an operation failed for want of the database rather than for what was asked; then it is
 /// logged, since the client is not told.
 pub fn is_storage(error: &Error) -> bool {
-    let is_storage = matches!(error, Error::Db(_) | Error::Signing(_) | Error::Internal(_));
+    let is_storage =
+        matches!(error, Error::Db(_) | Error::Signing(_) | Error::WrongClock | Error::Internal(_));
     if is_storage {
         tracing::error!(%error, "a request failed");
     }

@@ -13,6 +13,9 @@ use serde_json::{Map, Value};
 use super::{BodyError, Malformed, Reason, parse_object};
 use crate::http::server::BodyFault;
 
+/// Memory that is reserved for a body before any of it has come.
+const MAX_RESERVED: usize = 1024;
+
 /// The body's object. Members that nobody knows are kept; see [`super::from_object`].
 pub async fn read_object(request: Request) -> Result<Map<String, Value>, BodyError> {
     let (parts, body) = request.into_parts();
@@ -49,14 +52,24 @@ pub async fn read_body(headers: &HeaderMap, body: Body) -> Result<Bytes, BodyErr
     {
         return Err(BodyError::UnsupportedMediaType);
     }
-    match body.collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) => Err(fault(&error).into()),
+    collect(body).await.map_err(|error| fault(&error).into())
+}
+
+/// Copies the body into one buffer. Each frame is a part of the connection's read buffer and keeps
+/// all of it in memory: a client that sends single bytes would make the server hold 8 KiB for each.
+pub(in crate::http) async fn collect(mut body: Body) -> Result<Bytes, axum::Error> {
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut bytes = Vec::with_capacity(announced.min(MAX_RESERVED));
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame?.into_data() {
+            bytes.extend_from_slice(&data);
+        }
     }
+    Ok(bytes.into())
 }
 
 /// The server's own fault, from below whatever layers wrapped it on its way.
-fn fault(error: &(dyn Error + 'static)) -> BodyFault {
+pub(in crate::http) fn fault(error: &(dyn Error + 'static)) -> BodyFault {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(fault) = error.downcast_ref::<BodyFault>() {

@@ -16,7 +16,7 @@ use super::openapi::{Input, Operation};
 use super::problem::Problem;
 use super::server::{self, BodyFault};
 
-pub(super) use body::is_json;
+pub(super) use body::{collect, fault, is_json};
 pub use body::{read_body, read_object, read_optional_object};
 pub use members::from_object;
 pub use object::parse_object;
@@ -39,6 +39,9 @@ pub enum BodyError {
     /// It was not whole in time.
     #[error("the body took too long")]
     TimedOut,
+    /// The bodies that are being read take as much memory as they may.
+    #[error("there is no memory for the body now")]
+    NoRoom,
 }
 
 /// What is wrong with a body, and with which of its members. Holds none of its values.
@@ -118,6 +121,7 @@ impl From<BodyFault> for BodyError {
         match fault {
             BodyFault::TooLarge { limit } => Self::TooLarge { limit },
             BodyFault::TimedOut => Self::TimedOut,
+            BodyFault::NoRoom => Self::NoRoom,
             BodyFault::Broken => Malformed::new(
                 Reason::Incomplete,
                 "The body is not whole, or its chunks are not well formed.",
@@ -137,6 +141,7 @@ impl From<BodyError> for Problem {
             BodyError::Malformed(malformed) => malformed.into(),
             BodyError::TooLarge { limit } => server::too_large(limit),
             BodyError::TimedOut => server::timed_out(),
+            BodyError::NoRoom => server::no_room_for_body(),
         }
     }
 }

@@ -19,6 +19,8 @@ use crate::http::openapi::{Callers, Operation, Tag};
 use crate::http::problem::Problem;
 use crate::http::server::Peer;
 
+/// Where proxies ask.
+pub const PATH: &str = "/forward-auth";
 const USER: HeaderName = HeaderName::from_static("x-auth-user");
 const ROLES: HeaderName = HeaderName::from_static("x-auth-roles");
 const SESSION: HeaderName = HeaderName::from_static("x-auth-session");

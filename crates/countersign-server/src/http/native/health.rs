@@ -9,7 +9,13 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::http::openapi::{Operation, Tag};
+use crate::shared_clock::Level;
 use crate::tables::setting;
+
+/// Where watchers ask whether the process lives.
+pub const LIVE: &str = "/healthz";
+/// Where watchers ask whether it can do its work.
+pub const READY: &str = "/readyz";
 
 /// The process lives.
 #[derive(JsonSchema, Serialize)]
@@ -38,7 +44,7 @@ struct Unready {
 /// What is wrong, for whoever looks.
 #[derive(JsonSchema, Serialize)]
 struct Check {
-    /// `database`, `fresh` or `redis`.
+    /// `database`, `fresh`, `clock` or `redis`.
     check: &'static str,
     /// What is wrong.
     detail: String,
@@ -61,9 +67,14 @@ pub async fn ready(State(app): State<App>) -> Response {
     let mut problems = Vec::new();
     if database.is_err() {
         problems.push(Check::new("database", "The database does not answer.".into()));
+    } else if let Some(problem) = app.db.problem() {
+        problems.push(Check::new("database", format!("Not usable: {problem}.")));
     }
     if !app.node.is_fresh() {
         problems.push(Check::new("fresh", out_of_touch(&app)));
+    }
+    if let Some(fault) = app.clock_fault() {
+        problems.push(Check::new("clock", fault));
     }
     if problems.is_empty() {
         return Json(Ready { status: "ok", degraded: degraded(&app) }).into_response();
@@ -102,5 +113,13 @@ fn degraded(app: &App) -> Vec<Check> {
     let redis = app.redis.iter().filter(|redis| !*redis.is_up().borrow());
     let problem =
         |_| Check::new("redis", "Redis does not answer; the database does its work.".into());
-    redis.map(problem).collect()
+    redis.map(problem).chain(clock_warning(app)).collect()
+}
+
+/// The node's clock, if it is off by so much that the operator should set it.
+fn clock_warning(app: &App) -> Option<Check> {
+    let difference = app.shared_clock.difference()?;
+    (difference.level() != Level::Small).then(|| {
+        Check::new("clock", format!("This node's clock is {difference} the database's clock."))
+    })
 }

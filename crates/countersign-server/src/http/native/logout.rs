@@ -3,9 +3,9 @@
 use axum::extract::State;
 use axum::response::IntoResponse;
 use countersign::EndReason;
-use countersign::layer::{Denial, Found, Guard, SetCookies};
+use countersign::layer::{Denial, Found, Guard};
+use http::StatusCode;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, StatusCode};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
@@ -18,8 +18,6 @@ use crate::http::openapi::{Callers, Operation, Tag};
 use crate::http::problem::Problem;
 use crate::operations::Caller;
 use crate::operations::log_out::LogoutScope;
-
-const CLEAR_SITE_DATA: HeaderName = HeaderName::from_static("clear-site-data");
 
 /// Which sessions to end, and, for those who hold only that, the refresh token.
 #[derive(Default, Deserialize, JsonSchema)]
@@ -59,9 +57,7 @@ pub async fn post(
         }
     }
     let gone = scope != LogoutScope::Others;
-    let cookies = if gone { app.cleared_cookies() } else { SetCookies::default() };
-    let clear = (gone && app.cookies.is_some()).then_some([(CLEAR_SITE_DATA, "\"storage\"")]);
-    Ok((StatusCode::NO_CONTENT, cookies, clear.map_or_else(HeaderMap::new, as_headers)))
+    Ok((StatusCode::NO_CONTENT, gone.then(|| app.clear_browser()), ()))
 }
 
 /// What the API's document says of it.
@@ -84,10 +80,6 @@ pub fn about_post() -> Operation {
 
 fn scopes(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "enum": ["this", "others", "all"], "default": "this" })
-}
-
-fn as_headers(headers: [(HeaderName, &'static str); 1]) -> HeaderMap {
-    headers.map(|(name, value)| (name, http::HeaderValue::from_static(value))).into_iter().collect()
 }
 
 /// The session whose token the request carries: in the body, in a header, or in a cookie.

@@ -86,7 +86,7 @@ pub async fn delete(
     Json(Delete { password }): Json<Delete>,
 ) -> Result<impl IntoResponse, Problem> {
     app.delete_own(&caller, identity.user_id(), password).await.map_err(or_deleted)?;
-    Ok((StatusCode::NO_CONTENT, app.cleared_cookies(), ()))
+    Ok((StatusCode::NO_CONTENT, app.clear_browser(), ()))
 }
 
 /// What the API's document says of it.

@@ -93,6 +93,7 @@ pub fn about_post() -> Operation {
             code::INVITATION_INVALID,
             code::IDENTIFIER_TAKEN,
             code::CONFLICT,
+            code::TOO_MANY_REQUESTS,
         ])
         .refuses(code::OF_LOGIN_PAGES)
 }

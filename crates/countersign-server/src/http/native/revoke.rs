@@ -18,7 +18,8 @@ pub async fn post(
     request: Request,
 ) -> Result<StatusCode, Problem> {
     let TokenForm { token, .. } = TokenForm::read(request).await?;
-    tokens.revoke(&key.acting(caller), &token).await?;
+    let revoked = tokens.revoke(&key.acting(caller), &token).await;
+    revoked.map_err(|error| key.refused(error))?;
     Ok(StatusCode::OK)
 }
 

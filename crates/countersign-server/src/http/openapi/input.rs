@@ -1,11 +1,15 @@
 //! From a handler's signature to what its operation takes, and to the errors that come with that.
 
+use std::future::ready;
+
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Extension, Path, RawQuery, Request, State};
 use http::HeaderMap;
 use http::request::Parts;
 
 use super::Operation;
+use crate::app::App;
+use crate::http::problem::Problem;
 
 /// Something that a handler takes from a request.
 pub trait Input {
@@ -14,6 +18,11 @@ pub trait Input {
     fn describe(operation: Operation) -> Operation {
         operation
     }
+
+    /// Refuses a request by its head alone, before its body is read.
+    fn admit(_: &mut Parts, _: &App) -> impl Future<Output = Result<(), Problem>> + Send {
+        ready(Ok(()))
+    }
 }
 
 /// All that a handler takes: the type that tells [`axum::handler::Handler`]s apart.
@@ -21,11 +30,18 @@ pub trait Inputs {
     /// Adds what each of them adds.
     #[must_use]
     fn describe(operation: Operation) -> Operation;
+
+    /// Refuses the request if one of them does.
+    fn admit(parts: &mut Parts, app: &App) -> impl Future<Output = Result<(), Problem>> + Send;
 }
 
 impl Inputs for ((),) {
     fn describe(operation: Operation) -> Operation {
         operation
+    }
+
+    fn admit(_: &mut Parts, _: &App) -> impl Future<Output = Result<(), Problem>> + Send {
+        ready(Ok(()))
     }
 }
 
@@ -35,6 +51,11 @@ macro_rules! inputs {
             fn describe(operation: Operation) -> Operation {
                 $(let operation = $input::describe(operation);)+
                 operation
+            }
+
+            async fn admit(parts: &mut Parts, app: &App) -> Result<(), Problem> {
+                $($input::admit(parts, app).await?;)+
+                Ok(())
             }
         }
     };

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::http::code::{self, Code};
 
 /// What the server may answer before any route sees the request, or of its own accord.
-pub(super) const ALWAYS: [Code; 11] = [
+pub(super) const ALWAYS: [Code; 13] = [
     code::INVALID_HOST,
     code::INVALID_FRAMING,
     code::INVALID_HEAD,
@@ -17,9 +17,11 @@ pub(super) const ALWAYS: [Code; 11] = [
     code::BODY_TOO_LARGE,
     code::URI_TOO_LONG,
     code::EXPECTATION_FAILED,
+    code::UNKNOWN_HOST,
     code::HEAD_TOO_LARGE,
     code::INTERNAL,
     code::OVERLOADED,
+    code::CLOCK_SKEW,
     code::UNAVAILABLE,
 ];
 

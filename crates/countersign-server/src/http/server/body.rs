@@ -2,29 +2,39 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::body::Body;
 use bytes::Bytes;
+use http::Extensions;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
-use super::watch::Busy;
+use super::watch::{Busy, Watch};
 use crate::http::code;
 use crate::http::problem::Problem;
+
+/// The first bytes of each body, which no budget counts: the bodies of most requests are no larger,
+/// and the limit on connections bounds them.
+const UNCOUNTED: usize = 2 * 1024;
 
 /// Why a request's body could not be read to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum BodyFault {
-    /// It is larger than `Limits::max_body`.
+    /// It is larger than the caller's limit.
     #[error("the body is larger than {limit} bytes")]
     TooLarge {
-        /// `Limits::max_body`.
+        /// `Limits::max_body`, or `Limits::max_anonymous_body`.
         limit: usize,
     },
+    /// The bodies that are being read take as much memory as they may.
+    #[error("there is no memory for the body now")]
+    NoRoom,
     /// It was not whole within `Limits::body_timeout`.
     #[error("the body took too long")]
     TimedOut,
@@ -45,35 +55,140 @@ pub(crate) fn timed_out() -> Problem {
     Problem::new(code::REQUEST_TIMEOUT, detail)
 }
 
+/// What is said when there is no memory for a body.
+pub(crate) fn no_room_for_body() -> Problem {
+    let detail = "The server is reading as many large bodies as it can hold.";
+    Problem::new(code::OVERLOADED, detail).retry_after(Duration::from_secs(1))
+}
+
+/// The limit on the size of a request's body, in the extensions of requests that have one. It is
+/// `Limits::max_anonymous_body` until the caller has proved who they are.
+#[derive(Clone, Debug)]
+pub struct BodyLimit {
+    bytes: Arc<AtomicUsize>,
+    max_body: usize,
+}
+
+impl BodyLimit {
+    fn new(limits: &Limits) -> Self {
+        let anonymous = limits.max_anonymous_body.min(limits.max_body);
+        Self { bytes: Arc::new(AtomicUsize::new(anonymous)), max_body: limits.max_body }
+    }
+
+    /// Raises the limit to `Limits::max_body`: the request carries a token or an API key that was
+    /// verified.
+    pub fn raise(extensions: &Extensions) {
+        if let Some(limit) = extensions.get::<Self>() {
+            limit.bytes.store(limit.max_body, Ordering::Relaxed);
+        }
+    }
+
+    fn get(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
+    fn is_raised(&self) -> bool {
+        self.get() == self.max_body
+    }
+}
+
+/// Memory for all bodies that are being read. Callers who have proved who they are have a part of
+/// their own, which others cannot use up.
+#[derive(Clone, Debug)]
+pub(super) struct BodyBudget {
+    anonymous: Arc<Semaphore>,
+    known: Arc<Semaphore>,
+}
+
+impl BodyBudget {
+    pub(super) fn new(limits: &Limits) -> Self {
+        let half = (limits.body_budget / 2).min(Semaphore::MAX_PERMITS);
+        let half = || Arc::new(Semaphore::new(half));
+        Self { anonymous: half(), known: half() }
+    }
+}
+
 /// A request's body, read only when it is asked for.
 pub(super) struct Bounded {
     inner: Incoming,
-    limit: usize,
-    left: usize,
+    limit: BodyLimit,
+    received: usize,
+    budget: BodyBudget,
+    counted: Option<OwnedSemaphorePermit>,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     finished: Arc<AtomicBool>,
+    watch: Arc<Watch>,
 }
 
 impl Bounded {
-    /// The body, and a flag that says whether it has been read to its end.
-    pub(super) fn new(inner: Incoming, limits: &Limits) -> (Self, Arc<AtomicBool>) {
-        let finished = Arc::new(AtomicBool::new(inner.is_end_stream()));
-        let body = Self {
-            inner,
-            limit: limits.max_body,
-            left: limits.max_body,
+    pub(super) fn new(
+        inner: Incoming,
+        limits: &Limits,
+        budget: BodyBudget,
+        watch: Arc<Watch>,
+    ) -> Self {
+        Self {
+            limit: BodyLimit::new(limits),
+            received: 0,
+            budget,
+            counted: None,
             deadline: Instant::now() + limits.body_timeout,
             timer: None,
-            finished: Arc::clone(&finished),
-        };
-        (body, finished)
+            finished: Arc::default(),
+            watch,
+            inner,
+        }
+    }
+
+    /// The limit on its size, which may be raised until the body is read.
+    pub(super) fn limit(&self) -> BodyLimit {
+        self.limit.clone()
+    }
+
+    /// Whether it has been read to its end.
+    pub(super) fn finished(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.finished)
+    }
+
+    /// Refuses a body that is too large, also one whose announced length is, before it is read.
+    fn check_size(&self) -> Result<(), BodyFault> {
+        let announced = usize::try_from(self.inner.size_hint().lower()).unwrap_or(usize::MAX);
+        let limit = self.limit.get();
+        if self.received.saturating_add(announced) > limit {
+            return Err(BodyFault::TooLarge { limit });
+        }
+        Ok(())
     }
 
     fn take(&mut self, data: Bytes) -> Result<Frame<Bytes>, BodyFault> {
-        let too_large = BodyFault::TooLarge { limit: self.limit };
-        self.left = self.left.checked_sub(data.len()).ok_or(too_large)?;
+        self.received = self.received.saturating_add(data.len());
+        self.watch.delivered(data.len());
+        self.check_size()?;
+        self.count()?;
         Ok(Frame::data(data))
+    }
+
+    /// Takes from the budget what has been received and is not counted yet.
+    fn count(&mut self) -> Result<(), BodyFault> {
+        let counted = self.counted.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
+        let more = self.received.saturating_sub(UNCOUNTED + counted);
+        if more == 0 {
+            return Ok(());
+        }
+        let budget = match &self.counted {
+            Some(counted) => counted.semaphore(),
+            None if self.limit.is_raised() => &self.budget.known,
+            None => &self.budget.anonymous,
+        };
+        let more = u32::try_from(more).map_err(|_| BodyFault::NoRoom)?;
+        let more = Arc::clone(budget).try_acquire_many_owned(more);
+        let more = more.map_err(|_| BodyFault::NoRoom)?;
+        match &mut self.counted {
+            Some(counted) => counted.merge(more),
+            none => *none = Some(more),
+        }
+        Ok(())
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -90,6 +205,9 @@ impl HttpBody for Bounded {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyFault>>> {
+        if let Err(fault) = self.check_size() {
+            return Poll::Ready(Some(Err(fault)));
+        }
         loop {
             // Asked before the bytes, so that a client that always has one more cannot go on.
             if self.poll_timer(cx).is_ready() {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::http::{Response, StatusCode};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -19,6 +19,7 @@ use super::gate::Gate;
 use super::watch::{Phase, Watch, Watched};
 use super::{Limits, Server, Stopping, timed_out};
 use crate::http::code;
+use crate::http::cors;
 use crate::http::problem::Problem;
 
 /// What a client may still send after the last answer before it is cut off.
@@ -28,12 +29,15 @@ const MIN_BUFFER: usize = 8 * 1024;
 
 /// hyper's part of the limits.
 pub(super) fn builder(limits: &Limits) -> http1::Builder {
+    let max_head = limits.max_head.max(limits.max_forwarded_head);
     let mut builder = http1::Builder::new();
     builder
+        // A client that has sent its request may close its sending half and wait for the answer.
+        .half_close(true)
         .header_read_timeout(None)
-        .max_header_size(limits.max_head)
-        .max_headers(limits.max_headers)
-        .max_buf_size((limits.max_head + 1).max(MIN_BUFFER));
+        .max_header_size(max_head)
+        .max_headers(limits.max_headers.max(limits.max_forwarded_headers))
+        .max_buf_size((max_head + 1).max(MIN_BUFFER));
     builder
 }
 
@@ -62,10 +66,11 @@ impl Connection {
             tracing::debug!(%error, "a connection ended before it was served");
             return;
         }
-        let watch = Watch::new();
+        let watch = Watch::new(Arc::clone(&server.limits));
         let gate = Gate {
             router: server.router.clone(),
             limits: Arc::clone(&server.limits),
+            budget: server.budget.clone(),
             watch: Arc::clone(&watch),
             peer,
             stopping: Stopping(server.stopping.clone()),
@@ -73,16 +78,17 @@ impl Connection {
         let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
         let mut http = server.builder.serve_connection(io, gate);
         let end = drive(&mut http, &watch, &server).await;
-        let mut stream = http.into_parts().io.into_inner().stream;
+        let parts = http.into_parts();
+        let (mut stream, head) = (parts.io.into_inner().stream, parts.read_buf);
         match end {
             End::Done => {
-                if let Some(status) = watch.refusal(&server.limits) {
-                    answer(&mut stream, broken_head(status), server.limits.linger).await;
+                if let Some(status) = watch.refusal() {
+                    answer(&mut stream, &head, broken_head(status), &server.limits).await;
                 }
                 close(stream, &server).await;
             }
             End::TimedOut if watch.phase() == Phase::Head && !watch.is_stalled() => {
-                answer(&mut stream, timed_out(), server.limits.linger).await;
+                answer(&mut stream, &head, timed_out(), &server.limits).await;
                 close(stream, &server).await;
             }
             End::TimedOut => {}
@@ -92,9 +98,32 @@ impl Connection {
     /// Tells the client that there is no room for it.
     pub(super) async fn refuse(self) {
         let Self { server, mut stream, .. } = self;
-        answer(&mut stream, no_room(), server.limits.linger).await;
+        let head = if server.limits.cors.depends_on_origin() {
+            read_head(&mut stream, &server.limits).await
+        } else {
+            Vec::new()
+        };
+        answer(&mut stream, &head, no_room(), &server.limits).await;
         close(stream, &server).await;
     }
+}
+
+/// Reads a head that nobody will parse, or as much of it as comes in time.
+async fn read_head(stream: &mut TcpStream, limits: &Limits) -> Vec<u8> {
+    let mut head = Vec::new();
+    let read = async {
+        while !is_whole(&head)
+            && head.len() < limits.max_head
+            && stream.read_buf(&mut head).await.is_ok_and(|read| read > 0)
+        {}
+    };
+    // What has come until then is enough.
+    let _ = timeout(limits.linger, read).await;
+    head
+}
+
+fn is_whole(head: &[u8]) -> bool {
+    head.windows(4).any(|end| end == b"\r\n\r\n")
 }
 
 /// Runs hyper until it is done, a deadline has passed, or the server has stopped for long enough.
@@ -115,7 +144,7 @@ async fn drive(http: &mut Http, watch: &Watch, server: &Server) -> End {
                 Pin::new(&mut *http).graceful_shutdown();
                 continue;
             }
-            let deadline = watch.deadline(&server.limits).into_iter().chain(drained_by).min();
+            let deadline = watch.deadline().into_iter().chain(drained_by).min();
             let Some(deadline) = deadline else { return Poll::Pending };
             if timer.deadline() != deadline {
                 timer.as_mut().reset(deadline);
@@ -126,16 +155,17 @@ async fn drive(http: &mut Http, watch: &Watch, server: &Server) -> End {
     .await
 }
 
-/// Writes an answer that hyper has no part in.
-async fn answer(stream: &mut TcpStream, problem: Problem, patience: Duration) {
-    let written = timeout(patience, stream.write_all(&encode(problem))).await;
+/// Writes an answer that hyper has no part in, to a request of which `head` is known.
+async fn answer(stream: &mut TcpStream, head: &[u8], problem: Problem, limits: &Limits) {
+    let mut response = problem.into_http();
+    limits.cors.add_headers(cors::origin_in(head).as_ref(), response.headers_mut());
+    let written = timeout(limits.linger, stream.write_all(&encode(&response))).await;
     if let Ok(Err(error)) = written {
         tracing::debug!(%error, "a connection ended before its answer");
     }
 }
 
-fn encode(problem: Problem) -> Vec<u8> {
-    let response: Response<String> = problem.into_http();
+fn encode(response: &Response<String>) -> Vec<u8> {
     let status = response.status();
     let reason = status.canonical_reason().unwrap_or_default();
     let mut bytes = format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).into_bytes();

@@ -4,10 +4,12 @@ mod body;
 mod connection;
 mod gate;
 mod head;
+mod shares;
 mod watch;
 
 use std::convert::Infallible;
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,16 +20,20 @@ use http::request::Parts;
 use ipnet::IpNet;
 use rustix::process::{Resource, getrlimit};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-pub use body::BodyFault;
-pub(crate) use body::{timed_out, too_large};
+pub use body::{BodyFault, BodyLimit};
+pub(crate) use body::{no_room_for_body, timed_out, too_large};
 
+use body::BodyBudget;
 use connection::Connection;
+use shares::Shares;
 
+use super::cors::Cors;
 use super::openapi::Input;
+use crate::config::{Config, HostName};
 
 /// File descriptors left for everything that is not a client's connection.
 const RESERVED_DESCRIPTORS: u64 = 64;
@@ -78,14 +84,22 @@ impl Input for Stopping {}
 /// What a client may ask for, and how long it may take.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Connections open at once; also bounded by the process's limit on open files.
+    /// Connections open at once; also bounded by the process's limit on open files. An address has
+    /// a quarter of them at most.
     pub max_connections: usize,
+    /// Peers that connect for many clients and may have any number of connections.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Whether more connections of one address than its quarter are refused; otherwise the log is
+    /// told of them.
+    pub enforces_shares: bool,
     /// From the first byte of a request's head (of a connection, for its first) to its last.
     pub head_timeout: Duration,
     /// From the end of the head to the end of the body.
     pub body_timeout: Duration,
-    /// Without a byte taken of an answer that waits to be read.
+    /// For a client to read an answer, and one second longer for each `write_rate` bytes read.
     pub write_timeout: Duration,
+    /// Bytes a second; a client that reads an answer at this rate or faster is never cut off.
+    pub write_rate: u64,
     /// Between an answer and the next request.
     pub idle: Duration,
     /// For requests that are being answered when the server is told to stop.
@@ -96,35 +110,75 @@ pub struct Limits {
     pub max_head: usize,
     /// Header lines of a request.
     pub max_headers: usize,
+    /// Bytes of the head of a request for forward authentication. A proxy sends it with the fields
+    /// of the original request.
+    pub max_forwarded_head: usize,
+    /// Header lines of such a request.
+    pub max_forwarded_headers: usize,
     /// Bytes of a request's target.
     pub max_uri: usize,
     /// Bytes of a request's body.
     pub max_body: usize,
+    /// Bytes of the body of a request without a token or an API key that was verified.
+    pub max_anonymous_body: usize,
+    /// Bytes of all bodies that are being read, but for the first 2 KiB of each. A half is for
+    /// requests with a token or an API key that was verified, the other half for all others.
+    pub body_budget: usize,
     /// Cookies in a request.
     pub max_cookies: usize,
     /// Bytes of all cookies of a request.
     pub max_cookie_bytes: usize,
-    /// The host names that are ours; any name when empty.
+    /// Host names that requests may carry. Addresses, loopback names and names without a dot are
+    /// accepted in any case.
     pub hosts: Vec<String>,
+    /// The CORS headers of answers that no route gives.
+    pub cors: Cors,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             max_connections: 10_000,
+            trusted_proxies: Vec::new(),
+            enforces_shares: true,
             head_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(30),
             write_timeout: Duration::from_secs(30),
+            write_rate: 4 * 1024,
             idle: Duration::from_mins(1),
             drain: Duration::from_secs(10),
             linger: Duration::from_secs(2),
             max_head: 16 * 1024,
             max_headers: 64,
+            max_forwarded_head: 32 * 1024,
+            max_forwarded_headers: 128,
             max_uri: 8 * 1024,
             max_body: 64 * 1024,
+            max_anonymous_body: 16 * 1024,
+            body_budget: 8 * 1024 * 1024,
             max_cookies: 100,
             max_cookie_bytes: 8 * 1024,
             hosts: Vec::new(),
+            cors: Cors::default(),
+        }
+    }
+}
+
+impl Limits {
+    /// The limits of this configuration.
+    pub fn of(config: &Config) -> Self {
+        let listed = config.http.hosts.iter().map(HostName::as_str);
+        let hosts = iter::once(config.public_url.host()).chain(listed).map(str::to_owned);
+        // An https URL needs a proxy in front. If its address is not known, it may be that of all
+        // clients.
+        let has_unknown_proxy = config.public_url.is_https() && config.trusted_proxies.is_empty();
+        Self {
+            trusted_proxies: config.trusted_proxies.clone(),
+            enforces_shares: !has_unknown_proxy,
+            max_connections: config.http.max_connections,
+            hosts: hosts.collect(),
+            cors: Cors::of(config),
+            ..Self::default()
         }
     }
 }
@@ -137,8 +191,11 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future,
 ) -> io::Result<()> {
+    let seats = seats(limits.max_connections);
     let server = Arc::new(Server {
-        seats: Arc::new(Semaphore::new(seats(limits.max_connections))),
+        seats: Arc::new(Semaphore::new(seats)),
+        shares: Shares::new(seats, &limits),
+        budget: BodyBudget::new(&limits),
         refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
         builder: connection::builder(&limits),
         router,
@@ -172,6 +229,8 @@ fn seats(wanted: usize) -> usize {
 /// What all connections share.
 struct Server {
     seats: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    budget: BodyBudget,
     refusals: Arc<Semaphore>,
     builder: hyper::server::conn::http1::Builder,
     router: Router,
@@ -196,11 +255,18 @@ impl Server {
 
     async fn admit(self: &Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let connection = Connection { server: Arc::clone(self), stream, peer };
+        let Some(share) = self.shares.take(peer) else {
+            // Others must not wait for this: where nobody has time for a refusal, it is cut off.
+            if let Ok(seat) = Arc::clone(&self.refusals).try_acquire_owned() {
+                self.start(seat, connection.refuse());
+            }
+            return;
+        };
         // Clients that linger over their refusal must not keep others from a seat that is free.
         tokio::select! {
             biased;
             Ok(seat) = Arc::clone(&self.seats).acquire_owned() => {
-                self.start(seat, connection.serve());
+                self.start((seat, share), connection.serve());
             }
             Ok(seat) = Arc::clone(&self.refusals).acquire_owned() => {
                 self.start(seat, connection.refuse());
@@ -209,10 +275,11 @@ impl Server {
         }
     }
 
-    fn start(&self, seat: OwnedSemaphorePermit, work: impl Future<Output = ()> + Send + 'static) {
+    /// Does `work` for a connection, which holds `place` meanwhile.
+    fn start(&self, place: impl Send + 'static, work: impl Future<Output = ()> + Send + 'static) {
         self.tasks.spawn(async move {
             work.await;
-            drop(seat);
+            drop(place);
         });
     }
 }

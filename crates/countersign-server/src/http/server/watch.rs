@@ -8,6 +8,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use parking_lot::Mutex;
@@ -16,6 +17,16 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::Limits;
+use crate::http::native::forward_auth;
+
+/// Enough of a head to tell the path of its target.
+const START: usize = 32;
+
+/// Bytes that may be read for a body beyond those of the body itself: chunk heads, trailers, and
+/// what comes into the read buffer of the next request.
+const MAX_FRAMING: u64 = 48 * 1024;
+/// Bytes that may be read for a byte of a body in chunks of one byte each, with room to spare.
+const MAX_BYTES_A_BYTE: u64 = 9;
 
 /// What the connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +43,10 @@ pub(super) enum Phase {
 
 /// Shared by the socket, the service and the one who drives them, all in one task.
 #[derive(Debug)]
-pub(super) struct Watch(Mutex<State>);
+pub(super) struct Watch {
+    limits: Arc<Limits>,
+    state: Mutex<State>,
+}
 
 #[derive(Debug)]
 struct State {
@@ -40,9 +54,19 @@ struct State {
     since: Instant,
     /// Since when the client has taken nothing of what we have for it.
     stalled: Option<Instant>,
+    /// How long the client kept this answer waiting before, less what it earned by reading.
+    behind: Duration,
+    /// Bytes read since the head of the request was whole.
+    read: u64,
+    /// Bytes of the request's body among them.
+    delivered: u64,
     /// How much of the head's first line has come.
     line: usize,
     is_line_whole: bool,
+    /// How much of the head has come, with what came after it in one piece.
+    head: usize,
+    /// How the head begins: its first `head` bytes, as far as there is room.
+    start: [u8; START],
     /// An answer was handed on whose last bytes may not be with the socket yet.
     is_unflushed: bool,
     /// What hyper would have said to a broken head.
@@ -50,30 +74,36 @@ struct State {
 }
 
 impl Watch {
-    pub(super) fn new() -> Arc<Self> {
-        Arc::new(Self(Mutex::new(State {
+    pub(super) fn new(limits: Arc<Limits>) -> Arc<Self> {
+        let state = Mutex::new(State {
             phase: Phase::Fresh,
             since: Instant::now(),
             stalled: None,
+            behind: Duration::ZERO,
+            read: 0,
+            delivered: 0,
             line: 0,
             is_line_whole: false,
+            head: 0,
+            start: [0; START],
             is_unflushed: false,
             refusal: None,
-        })))
+        });
+        Arc::new(Self { limits, state })
     }
 
     pub(super) fn phase(&self) -> Phase {
-        self.0.lock().phase
+        self.state.lock().phase
     }
 
     pub(super) fn is_stalled(&self) -> bool {
-        self.0.lock().stalled.is_some()
+        self.state.lock().stalled.is_some()
     }
 
     /// The status that a broken head deserves, where one came.
-    pub(super) fn refusal(&self, limits: &Limits) -> Option<StatusCode> {
-        let state = self.0.lock();
-        let is_the_line = state.line > limits.max_uri;
+    pub(super) fn refusal(&self) -> Option<StatusCode> {
+        let state = self.state.lock();
+        let is_the_line = state.line > self.limits.max_uri;
         state.refusal.map(|status| match status {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if is_the_line => StatusCode::URI_TOO_LONG,
             _ => status,
@@ -81,14 +111,15 @@ impl Watch {
     }
 
     /// When the client's patience with us, or ours with it, ends.
-    pub(super) fn deadline(&self, limits: &Limits) -> Option<Instant> {
-        let state = self.0.lock();
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        let (state, limits) = (self.state.lock(), &self.limits);
         let waiting = match state.phase {
             Phase::Fresh | Phase::Head => Some(state.since + limits.head_timeout),
             Phase::Idle => Some(state.since + limits.idle),
             Phase::Busy => None,
         };
-        let stalled = state.stalled.map(|since| since + limits.write_timeout);
+        let patience = limits.write_timeout.saturating_sub(state.behind);
+        let stalled = state.stalled.map(|since| since + patience);
         waiting.into_iter().chain(stalled).min()
     }
 
@@ -99,15 +130,45 @@ impl Watch {
     }
 
     fn enter(&self, phase: Phase) {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         state.phase = phase;
         state.since = Instant::now();
         state.is_unflushed = phase == Phase::Idle;
         (state.line, state.is_line_whole) = (0, false);
+        state.head = 0;
+        (state.read, state.delivered) = (0, 0);
     }
 
-    fn heard(&self, bytes: &[u8]) {
-        let mut state = self.0.lock();
+    /// Refuses to read more of a head that is too large already, so that no more is held of it than
+    /// of one that is taken. hyper, which asks for more only while the head is not whole, was given
+    /// the bound of forward authentication.
+    fn refuses_more(&self) -> bool {
+        let mut state = self.state.lock();
+        let is_too_large = matches!(state.phase, Phase::Fresh | Phase::Head)
+            && state.head >= self.limits.max_head
+            && !state.is_for_another_request();
+        if is_too_large {
+            state.refusal = Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+        }
+        is_too_large
+    }
+
+    /// So many bytes of the request's body were handed on.
+    pub(super) fn delivered(&self, bytes: usize) {
+        self.state.lock().delivered += bytes as u64;
+    }
+
+    /// Takes note of what was read. False where more was read for a request's body than any framing
+    /// of it needs: hyper bounds chunk extensions and trailers, but neither the digits of a chunk's
+    /// size nor the spaces after it.
+    fn heard(&self, bytes: &[u8]) -> bool {
+        let mut state = self.state.lock();
+        if state.head < START {
+            let from = state.head;
+            let more = bytes.len().min(START - from);
+            state.start[from..from + more].copy_from_slice(&bytes[..more]);
+        }
+        state.head += bytes.len();
         if !state.is_line_whole {
             let end = bytes.iter().position(|byte| *byte == b'\n');
             state.line += end.unwrap_or(bytes.len());
@@ -121,13 +182,15 @@ impl Watch {
                 state.phase = Phase::Head;
                 state.since = Instant::now();
             }
-            Phase::Head | Phase::Busy => {}
+            Phase::Head => {}
+            Phase::Busy => state.read += bytes.len() as u64,
         }
+        state.read <= MAX_FRAMING + MAX_BYTES_A_BYTE * state.delivered
     }
 
     /// Whether `bytes` are an answer of hyper's own, which is then ours to give.
     fn keeps_back(&self, bytes: &[u8]) -> bool {
-        let mut state = self.0.lock();
+        let mut state = self.state.lock();
         if state.phase == Phase::Busy || state.is_unflushed {
             return false;
         }
@@ -137,16 +200,37 @@ impl Watch {
     }
 
     fn flushed(&self) {
-        self.0.lock().is_unflushed = false;
+        let mut state = self.state.lock();
+        state.is_unflushed = false;
+        state.behind = Duration::ZERO;
     }
 
-    fn wrote<T>(&self, outcome: &Poll<T>) {
-        let mut state = self.0.lock();
+    fn wrote(&self, outcome: &Poll<io::Result<usize>>) {
+        let mut state = self.state.lock();
         match outcome {
-            Poll::Ready(_) => state.stalled = None,
+            Poll::Ready(written) => {
+                if let Some(since) = state.stalled.take() {
+                    state.behind += since.elapsed();
+                }
+                if !state.behind.is_zero() {
+                    let bytes = written.as_ref().map_or(0, |bytes| *bytes as u64);
+                    let micros = bytes.saturating_mul(1_000_000) / self.limits.write_rate.max(1);
+                    state.behind = state.behind.saturating_sub(Duration::from_micros(micros));
+                }
+            }
             Poll::Pending if state.stalled.is_none() => state.stalled = Some(Instant::now()),
             Poll::Pending => {}
         }
+    }
+}
+
+impl State {
+    /// Whether a proxy asks about another request, whose fields it passes on.
+    fn is_for_another_request(&self) -> bool {
+        let start = &self.start[..self.head.min(START)];
+        let target = start.split(|byte| *byte == b' ').nth(1).unwrap_or_default();
+        let path = target.split(|byte| *byte == b'?').next();
+        path == Some(forward_auth::PATH.as_bytes())
     }
 }
 
@@ -184,10 +268,17 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        if self.watch.refuses_more() {
+            // hyper takes it for the end of the connection.
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let outcome = Pin::new(&mut self.stream).poll_read(cx, buffer);
-        if let new @ [_, ..] = &buffer.filled()[before..] {
-            self.watch.heard(new);
+        if let new @ [_, ..] = &buffer.filled()[before..]
+            && !self.watch.heard(new)
+        {
+            let error = "the body has too many bytes beside its content";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, error)));
         }
         outcome
     }

@@ -4,7 +4,8 @@ use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 
-use super::draft::Draft;
+use super::OnError;
+use super::draft::{Draft, Rules};
 use super::row::{Place, Problem};
 use crate::db::{Db, DbError};
 use crate::tables::bulk::{self, Holder};
@@ -34,22 +35,28 @@ impl Known {
         })
     }
 
-    /// Whether the draft's user came along from this source before, and is still as it says.
-    fn is_there(&self, draft: &Draft, source: &str) -> bool {
+    /// Whether the draft's user was imported from this source before, and is still as it says; of
+    /// the identifiers, where those that others have are dropped, at least one.
+    fn is_there(&self, draft: &Draft, rules: &Rules) -> bool {
         let keys = draft.identifiers.iter().map(|(_, identifier)| self.keys.get(&identifier.key));
         let Some(holders) = keys.collect::<Option<Vec<_>>>() else { return false };
-        let Some(first) = holders.first() else { return false };
-        first.source.as_deref() == Some(source)
-            && holders.iter().all(|holder| holder.user_id == first.user_id)
-            && draft.number.is_none_or(|number| number == first.number)
-            && draft.id.as_ref().is_none_or(|id| *id == first.user_id)
+        let named = draft.number.and_then(|number| self.numbers.get(&number));
+        let named = named.or_else(|| self.ids.get(draft.id.as_ref()?));
+        let Some(user) = named.or(holders.first().copied()) else { return false };
+        let mut held = holders.iter().map(|holder| holder.user_id == user.user_id);
+        let holds =
+            if may_drop_identifiers(draft, rules) { held.any(|is| is) } else { held.all(|is| is) };
+        holds
+            && user.source.as_deref() == Some(rules.source)
+            && draft.number.is_none_or(|number| number == user.number)
+            && draft.id.as_ref().is_none_or(|id| *id == user.user_id)
     }
 }
 
 /// What becomes of a draft.
 pub(super) enum Verdict {
     /// Nobody has what it asks for.
-    New,
+    New(Draft),
     /// It came along before.
     There,
     /// Somebody has some of it.
@@ -83,15 +90,30 @@ impl Claims {
     }
 
     /// Judges a draft, whose number, id and identifiers are its own if it is new.
-    pub(super) fn judge(&mut self, draft: &Draft, known: &Known, source: &str) -> Verdict {
-        if known.is_there(draft, source) {
+    pub(super) fn judge(&mut self, mut draft: Draft, known: &Known, rules: &Rules) -> Verdict {
+        if known.is_there(&draft, rules) {
             return Verdict::There;
         }
-        if let Some(problem) = things(draft).find_map(|thing| self.taken(draft, &thing, known)) {
+        let own = number_and_id(&draft).find_map(|thing| self.taken(&draft, &thing, known));
+        if let Some(problem) = own {
             return Verdict::Taken(problem);
         }
-        self.things.extend(things(draft).map(|it| (it.digest(), reference(&draft.place))));
-        Verdict::New
+        let mut taken: Vec<(usize, Problem)> = identifiers(&draft)
+            .enumerate()
+            .filter_map(|(at, thing)| Some((at, self.taken(&draft, &thing, known)?)))
+            .collect();
+        let has_others = taken.len() < draft.identifiers.len();
+        let may_drop = has_others && may_drop_identifiers(&draft, rules);
+        if !may_drop && !taken.is_empty() {
+            return Verdict::Taken(taken.swap_remove(0).1);
+        }
+        for (at, problem) in taken.into_iter().rev() {
+            draft.identifiers.remove(at);
+            draft.dropped.push(problem);
+        }
+        let things = number_and_id(&draft).chain(identifiers(&draft));
+        self.things.extend(things.map(|it| (it.digest(), reference(&draft.place))));
+        Verdict::New(draft)
     }
 
     fn taken(&mut self, draft: &Draft, thing: &Thing<'_>, known: &Known) -> Option<Problem> {
@@ -120,11 +142,19 @@ enum Thing<'a> {
     Identifier(usize, &'a Draft),
 }
 
-fn things(draft: &Draft) -> impl Iterator<Item = Thing<'_>> {
-    let number = draft.number.map(Thing::Number);
+fn number_and_id(draft: &Draft) -> impl Iterator<Item = Thing<'_>> {
     let id = draft.id.as_ref().map(Thing::Id);
-    let identifiers = (0..draft.identifiers.len()).map(move |at| Thing::Identifier(at, draft));
-    number.into_iter().chain(id).chain(identifiers)
+    draft.number.map(Thing::Number).into_iter().chain(id)
+}
+
+fn identifiers(draft: &Draft) -> impl Iterator<Item = Thing<'_>> {
+    (0..draft.identifiers.len()).map(move |at| Thing::Identifier(at, draft))
+}
+
+/// Whether a user may be imported without an identifier that somebody else has. Without a number or
+/// an id the row may be of the very user who has it.
+fn may_drop_identifiers(draft: &Draft, rules: &Rules) -> bool {
+    rules.on_error == OnError::DropValue && (draft.number.is_some() || draft.id.is_some())
 }
 
 impl Thing<'_> {

@@ -25,17 +25,27 @@ pub(super) enum Hash {
 /// How many passwords wait for a lane: one is being hashed, another is ready.
 const AHEAD: usize = 2;
 
-/// Reads what was stored, and for which form: `usual`, unless the hash says so itself.
+/// Reads what was stored, and for which form: `usual`, unless the hash says so itself; `None` where
+/// the other system says that there is no password.
 pub(super) fn read(
     text: &str,
     usual: &'static str,
-) -> Result<(&'static str, Hash), (&'static str, String)> {
+) -> Result<Option<(&'static str, Hash)>, (&'static str, String)> {
+    if is_no_password(text) {
+        return Ok(None);
+    }
     let text = unescape(text);
     match importable(&text) {
-        Ok(Importable::Keep) => Ok((usual, Hash::Kept(text))),
-        Ok(Importable::Wrap(sent)) => Ok((CLIENT_SHA256, Hash::Bare(sent))),
+        Ok(Importable::Keep) => Ok(Some((usual, Hash::Kept(text)))),
+        Ok(Importable::Wrap(sent)) => Ok(Some((CLIENT_SHA256, Hash::Bare(sent)))),
         Err(unusable) => Err((reason(unusable), unusable.to_string())),
     }
+}
+
+/// Whether this is how other systems write that nobody can log in with a password: Django `!` and
+/// random characters, shadow files `*` or `!`, exports `NULL` or `\N`.
+fn is_no_password(text: &str) -> bool {
+    text.starts_with('!') || ["*", "\\N"].contains(&text) || text.eq_ignore_ascii_case("null")
 }
 
 fn reason(unusable: UnusableHash) -> &'static str {

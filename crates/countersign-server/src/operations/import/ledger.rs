@@ -27,7 +27,8 @@ impl Ledger {
     /// The event to [`add`] to, as it is before `more` is added.
     pub(super) fn entry(&mut self, app: &App, caller: &Caller) -> Entry {
         let record = Record::of(self.kind).because(self.reason).times(0);
-        let event = self.event.get_or_insert_with(|| app.event(caller, &record)).clone();
+        let event =
+            self.event.get_or_insert_with(|| app.event(caller, &record, caller.now)).clone();
         Entry { event, now: app.clock.now() }
     }
 

@@ -57,6 +57,9 @@ pub enum OnError {
     Stop,
     /// They are written without it.
     Skip,
+    /// A value that the user can be imported without is left out; a row that cannot be imported at
+    /// all is skipped.
+    DropValue,
 }
 
 /// What became of the rows.
@@ -70,6 +73,8 @@ pub struct Counts {
     pub there: u64,
     /// Those that were not written, by the reason.
     pub problems: BTreeMap<&'static str, u64>,
+    /// Values that users of `imported` were imported without, by the reason.
+    pub dropped: BTreeMap<&'static str, u64>,
     /// Those of `imported` that have no password.
     pub without_password: u64,
     /// Those of `imported` whose password had to be hashed.
@@ -85,12 +90,19 @@ impl Counts {
     pub fn refused(&self) -> u64 {
         self.problems.values().sum()
     }
+
+    /// How many values were left out.
+    pub fn dropped_values(&self) -> u64 {
+        self.dropped.values().sum()
+    }
 }
 
 /// Who is told how it goes.
 pub trait Watch {
     /// A row is not imported.
     fn problem(&mut self, problem: &Problem);
+    /// A user is imported without a value.
+    fn dropped(&mut self, problem: &Problem);
     /// So much has been read and dealt with.
     fn progress(&mut self, read: u64, counts: &Counts);
 }
@@ -115,14 +127,13 @@ impl From<DbError> for ImportError {
 /// Imports the users of `pages`.
 pub async fn import_users(
     target: Target<'_>,
-    (rules, on_error): (&Rules, OnError),
+    rules: &Rules,
     pages: &mut Pages<Row>,
     watch: &mut impl Watch,
 ) -> Result<Counts, ImportError> {
     let mut import = Import {
         target,
         rules,
-        on_error,
         claims: Claims::default(),
         hasher: Hasher::default(),
         ledger: Ledger::new("import", rules.source),
@@ -143,7 +154,6 @@ pub async fn import_users(
 struct Import<'a, W> {
     target: Target<'a>,
     rules: &'a Rules,
-    on_error: OnError,
     claims: Claims,
     hasher: Hasher,
     ledger: Ledger,
@@ -181,7 +191,7 @@ impl<W: Watch> Import<'_, W> {
             let (new, there) = self.judge(drafts, &mut problems).await?;
             drafts = new;
             if self.must_stop(&problems) {
-                self.tell(problems);
+                self.tell(problems, Vec::new());
                 self.counts.stopped = true;
                 return Ok(());
             }
@@ -190,7 +200,7 @@ impl<W: Watch> Import<'_, W> {
                 written => {
                     written?;
                     self.counts.there += there;
-                    self.tell(problems);
+                    self.tell(problems, drafts.into_iter().flat_map(|it| it.dropped).collect());
                     return Ok(());
                 }
             }
@@ -200,17 +210,27 @@ impl<W: Watch> Import<'_, W> {
 
     /// A dry run goes on, to tell of every problem.
     fn must_stop(&self, problems: &[Problem]) -> bool {
-        self.on_error == OnError::Stop && !problems.is_empty() && !self.target.is_dry()
+        self.rules.on_error == OnError::Stop && !problems.is_empty() && !self.target.is_dry()
     }
 
-    fn tell(&mut self, mut problems: Vec<Problem>) {
-        problems.sort_by_key(|problem| match problem.place {
+    /// Reports, in the order of the source, the rows that are not imported and the values that are
+    /// left out.
+    fn tell(&mut self, problems: Vec<Problem>, dropped: Vec<Problem>) {
+        let dropped = dropped.into_iter().map(|problem| (problem, true));
+        let mut all: Vec<_> = problems.into_iter().map(|it| (it, false)).chain(dropped).collect();
+        all.sort_by_key(|(problem, _)| match problem.place {
             row::Place::Line(line) => line,
             row::Place::Key(_) => 0,
         });
-        for problem in problems {
-            *self.counts.problems.entry(problem.reason).or_default() += 1;
-            self.watch.problem(&problem);
+        for (problem, is_dropped) in all {
+            let counts =
+                if is_dropped { &mut self.counts.dropped } else { &mut self.counts.problems };
+            *counts.entry(problem.reason).or_default() += 1;
+            if is_dropped {
+                self.watch.dropped(&problem);
+            } else {
+                self.watch.problem(&problem);
+            }
         }
     }
 
@@ -229,8 +249,8 @@ impl<W: Watch> Import<'_, W> {
         }
         let (mut new, mut there) = (Vec::with_capacity(drafts.len()), 0);
         for draft in drafts {
-            match self.claims.judge(&draft, &known, self.rules.source) {
-                Verdict::New => new.push(draft),
+            match self.claims.judge(draft, &known, self.rules) {
+                Verdict::New(draft) => new.push(draft),
                 Verdict::There => there += 1,
                 Verdict::Taken(problem) => problems.push(problem),
             }

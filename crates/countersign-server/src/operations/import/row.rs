@@ -11,11 +11,12 @@ pub enum Field {
     Id,
     /// The integer id.
     Number,
-    /// An identifier; its shape decides its kind.
+    /// An e-mail address.
     Email,
-    /// An identifier; its shape decides its kind.
+    /// A login name. Older systems keep e-mail addresses and phone numbers in such a column too, so
+    /// the shape decides the kind.
     Username,
-    /// An identifier; its shape decides its kind.
+    /// A phone number.
     Phone,
     /// A mobile number of mainland China, or a phone number in international form.
     Mobile,
@@ -118,12 +119,47 @@ impl fmt::Display for Place {
     }
 }
 
+/// One value of the source, with the structure that it has there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Value {
+    /// Text, or a number, a boolean or a time written as text.
+    Text(String),
+    /// A list of texts, such as a JSON array.
+    List(Vec<String>),
+    /// A value that is neither.
+    Invalid {
+        /// Why, for programs.
+        reason: &'static str,
+        /// Why, for people.
+        message: &'static str,
+    },
+}
+
+impl Value {
+    /// A value of a type that no field has.
+    pub const WRONG_TYPE: Self = Self::Invalid {
+        reason: "wrong_type",
+        message: "a text, a number, true, false or null is wanted, and for roles a list of texts",
+    };
+    /// Text in another encoding.
+    pub const NOT_UTF8: Self =
+        Self::Invalid { reason: "not_utf8", message: "the value is not UTF-8" };
+
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Text(text) => text.is_empty(),
+            Self::List(texts) => texts.is_empty(),
+            Self::Invalid { .. } => false,
+        }
+    }
+}
+
 /// One row of the source, as it is written there.
 #[derive(Clone, Debug)]
 pub struct Row {
     /// Where it stands.
     pub place: Place,
-    values: [Option<String>; Field::ALL.len()],
+    values: [Option<Value>; Field::ALL.len()],
 }
 
 impl Row {
@@ -132,23 +168,26 @@ impl Row {
         Self { place, values: Default::default() }
     }
 
-    /// Says something of the user.
-    pub fn set(&mut self, field: Field, value: String) {
+    /// Sets the value of a field.
+    pub fn set(&mut self, field: Field, value: Value) {
         self.values[field as usize] = Some(value);
     }
 
-    /// What it says, as it is written.
-    pub fn get(&self, field: Field) -> Option<&str> {
-        self.values[field as usize].as_deref()
+    /// The text of a field, as it is written.
+    pub fn text(&self, field: Field) -> Option<&str> {
+        match self.values[field as usize].as_ref()? {
+            Value::Text(text) => Some(text),
+            Value::List(_) | Value::Invalid { .. } => None,
+        }
     }
 
-    /// What it says, unless that is nothing.
-    pub(super) fn take(&mut self, field: Field) -> Option<String> {
+    /// The value of a field, unless it is empty.
+    pub(super) fn take(&mut self, field: Field) -> Option<Value> {
         self.values[field as usize].take().filter(|value| !value.is_empty())
     }
 }
 
-/// Why a row is not imported.
+/// Why a row, or one of its values, is not imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Where the row stands.

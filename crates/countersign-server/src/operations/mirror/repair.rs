@@ -94,7 +94,7 @@ impl App {
         let Some(session) = session::find(&self.db, session_id).await? else { return Ok(()) };
         let served = self.mirrors.served();
         let mirror = served.iter().find(|mirror| mirror.channel == session.channel);
-        let Some(mirror) = mirror.filter(|_| session.is_live(self.clock.now())) else {
+        let Some(mirror) = mirror.filter(|_| session.is_live(self.shared_clock.now())) else {
             return Ok(());
         };
         let Some(user) = user::find(&self.db, &session.user_id).await? else { return Ok(()) };
@@ -120,7 +120,7 @@ impl App {
             let page = session::page(&self.db, &after, PAGE).await?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.id);
-            let now = self.clock.now();
+            let now = self.shared_clock.now();
             // Also those that ended: a copy of theirs must not be there.
             let concerned =
                 page.iter().filter(|it| it.channel == mirror.channel && it.expires_at > now);
@@ -146,7 +146,7 @@ impl App {
         if users.is_empty() {
             return Ok(());
         }
-        self.write("outbox_mark", (users, self.clock.now()), move |tx, app, job| {
+        self.write("outbox_mark", (users, self.shared_clock.now()), move |tx, app, job| {
             async move {
                 let (users, now) = &*job;
                 for user_id in users {

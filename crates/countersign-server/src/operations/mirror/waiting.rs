@@ -10,6 +10,10 @@ use tokio::time::timeout;
 /// How long an answer waits for Redis.
 const PATIENCE: Duration = Duration::from_millis(300);
 
+/// How many users are waited for at most. Marks of changes that nobody waits for stay until this
+/// node tries the copy, and another node may try it instead.
+const CAPACITY: usize = 10_000;
+
 /// The users whose copies this node has marked and not tried yet, each with how often
 /// it was marked.
 #[derive(Default)]
@@ -21,7 +25,13 @@ pub(super) struct Waiting {
 impl Waiting {
     /// The user's copy was marked.
     pub(super) fn add(&self, user_id: String) {
-        *self.marks.lock().entry(user_id).or_default() += 1;
+        let mut marks = self.marks.lock();
+        if marks.len() >= CAPACITY {
+            // To wait is a courtesy to the client; the outbox still has every copy.
+            marks.clear();
+            self.tried.notify_waiters();
+        }
+        *marks.entry(user_id).or_default() += 1;
     }
 
     /// How often the users' copies were marked so far.
@@ -66,6 +76,15 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn marks_that_nobody_waits_for_are_bounded() {
+        let waiting = Waiting::default();
+        for number in 0..=CAPACITY {
+            waiting.add(number.to_string());
+        }
+        assert_eq!(waiting.marks().into_keys().collect::<Vec<_>>(), [CAPACITY.to_string()]);
+    }
 
     #[test]
     fn who_was_marked_again_meanwhile_goes_on_waiting() {

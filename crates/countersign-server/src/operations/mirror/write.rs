@@ -73,7 +73,7 @@ impl App {
     /// Writes what is due until nothing is, or Redis does not take it.
     pub(super) async fn write_due(&self, redis: &Redis, mirror: &Mirror) -> Result<()> {
         loop {
-            let now = self.clock.now();
+            let now = self.shared_clock.now();
             let due = outbox::due(&self.db, mirror.channel, now, BATCH).await?;
             if due.is_empty() {
                 return Ok(());
@@ -93,7 +93,7 @@ impl App {
             // Who waits for one that failed, or that another node has, need not wait longer.
             self.mirrors.waiting.tried(&marks, users.iter().map(String::as_str));
             let goes_on = tried.failed.is_empty() && !tried.written.is_empty();
-            self.write("outbox_settle", (tried, self.clock.now()), settle).await?;
+            self.write("outbox_settle", (tried, self.shared_clock.now()), settle).await?;
             if !goes_on {
                 return Ok(());
             }
@@ -109,7 +109,7 @@ impl App {
         started: Duration,
     ) -> bool {
         let key = (mirror.key)(entry.number);
-        let left = |session: &Session| session.over_at().since(self.clock.now());
+        let left = |session: &Session| session.over_at().since(self.shared_clock.now());
         let live = live.as_ref().filter(|(_, session)| !left(session).is_zero());
         let command = match live {
             None => cmd("DEL").arg(key).clone(),

@@ -79,6 +79,26 @@ pub enum Fault {
         /// The last one in the database.
         end: i64,
     },
+    /// The audit file has an event that the database does not have.
+    #[error("event {event} is missing: {}, line {line}, has it", file.display())]
+    EventNotInDatabase {
+        /// Its id.
+        event: String,
+        /// The audit file.
+        file: PathBuf,
+        /// The line in it.
+        line: u64,
+    },
+    /// The audit file has the event with other values.
+    #[error("event {event} is another one in {}, line {line}", file.display())]
+    EventReplaced {
+        /// Its id.
+        event: String,
+        /// The audit file.
+        file: PathBuf,
+        /// The line in it.
+        line: u64,
+    },
     /// The audit file has another seal of this number.
     #[error("seal {seal} is another one in {}, line {line}", file.display())]
     SealReplaced {
@@ -92,7 +112,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// The seal at which it was found.
+    /// The seal at which it was found; 0 where it was not found at a seal.
     pub fn seal(&self) -> i64 {
         match self {
             Self::EventChanged { seal, .. }
@@ -104,7 +124,7 @@ impl Fault {
             | Self::Unreadable { seal }
             | Self::EndMissing { seal, .. }
             | Self::SealReplaced { seal, .. } => *seal,
-            Self::AnchorChanged => 0,
+            Self::AnchorChanged | Self::EventNotInDatabase { .. } | Self::EventReplaced { .. } => 0,
         }
     }
 }

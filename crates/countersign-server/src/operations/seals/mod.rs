@@ -77,7 +77,7 @@ impl App {
     pub async fn seal_events(&self) -> Result<usize> {
         let mut sealed = 0;
         while !event::unsealed(&self.db, 1).await?.is_empty() {
-            let now = self.clock.now();
+            let now = self.shared_clock.now();
             if !lease::is_free(&self.db, self.lease_of_seals(now)).await? {
                 break;
             }

@@ -16,7 +16,7 @@ use self::pbkdf2::{Pbkdf2, Prf};
 use self::phpass::Phpass;
 use self::scrypt::Scrypt;
 use super::Password;
-use super::argon2id::{Bench, Row};
+use super::argon2id::{Bench, Cost, Row};
 use super::import::UnusableHash;
 use super::lane::Verdict;
 
@@ -71,34 +71,45 @@ impl Stored {
         FOREIGN.iter().find_map(read).unwrap_or(Err(UnusableHash::UnknownForm))
     }
 
-    /// Whether it is of this password, as received or in NFC: another system hashed what it
-    /// received. An error comes before any work is done.
-    pub(super) fn check(
-        &self,
-        password: &Password,
-        bench: &mut Bench<'_>,
-    ) -> Result<Verdict, argon2::Error> {
-        for text in password.readings() {
-            if self.matches(text.as_bytes(), bench)? {
-                let whole = !matches!(self, Self::Bcrypt(_)) || bcrypt::is_compared_whole(text);
-                let upgrade = self.is_outdated(bench) || text != password.expose();
-                // Half of a password that is hashed anew would keep its owner out.
-                return Ok(Verdict::Right { upgrade: upgrade && whole, whole });
-            }
+    /// Whether it takes more memory than a hash of this cost.
+    pub(super) fn is_large(&self, usual: &Cost) -> bool {
+        match self {
+            Self::Argon2(row) => row.is_large(usual),
+            Self::Scrypt(_) => true,
+            Self::Bcrypt(_) | Self::Pbkdf2(_) | Self::Phpass(_) => false,
         }
-        Ok(Verdict::Wrong)
     }
 
-    fn matches(&self, password: &[u8], bench: &mut Bench<'_>) -> Result<bool, argon2::Error> {
+    /// Whether it is of this password, as received or in NFC: another system hashed what it
+    /// received. What cannot be computed, or costs too much for this password, is wrong after the
+    /// work of a usual hash.
+    pub(super) fn check(&self, password: &Password, bench: &mut Bench<'_>) -> Verdict {
+        for text in password.readings() {
+            match self.matches(text.as_bytes(), bench) {
+                Some(true) => {
+                    let whole = !matches!(self, Self::Bcrypt(_)) || bcrypt::is_compared_whole(text);
+                    let upgrade = self.is_outdated(bench) || text != password.expose();
+                    // Half of a password that is hashed anew would keep its owner out.
+                    return Verdict::Right { upgrade: upgrade && whole, whole };
+                }
+                Some(false) => {}
+                None => bench.waste(text.as_bytes()),
+            }
+        }
+        Verdict::Wrong
+    }
+
+    /// `None` where nothing was computed.
+    fn matches(&self, password: &[u8], bench: &mut Bench<'_>) -> Option<bool> {
         let matches = match self {
-            Self::Argon2(row) => return bench.matches(row, password),
+            Self::Argon2(row) => return bench.matches(row, password).ok(),
             Self::Bcrypt(hash) => hash.matches(password),
             Self::Pbkdf2(hash) => hash.matches(password),
-            Self::Scrypt(hash) => bench.alone(|| hash.matches(password)),
-            Self::Phpass(hash) => hash.matches(password),
+            Self::Scrypt(hash) => hash.matches(password),
+            Self::Phpass(hash) => hash.matches(password)?,
         };
         bench.count();
-        Ok(matches)
+        Some(matches)
     }
 
     fn is_outdated(&self, bench: &Bench<'_>) -> bool {

@@ -7,6 +7,7 @@ use aws_lc_rs::pbkdf2;
 use super::Stored;
 use crate::password::import::UnusableHash;
 
+/// Rounds, times how often the output is longer than what the pseudorandom function gives.
 const MAX_ROUNDS: u64 = 2_000_000;
 
 /// Fewer octets could be met by chance; no form has more.
@@ -21,6 +22,15 @@ pub(super) enum Prf {
 }
 
 impl Prf {
+    /// How many octets one run of all rounds gives.
+    fn octets(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha256 => 32,
+            Self::Sha512 => 64,
+        }
+    }
+
     fn algorithm(self) -> pbkdf2::Algorithm {
         match self {
             Self::Sha1 => pbkdf2::PBKDF2_HMAC_SHA1,
@@ -44,14 +54,17 @@ pub(super) fn stored(
     salt: Vec<u8>,
     output: Vec<u8>,
 ) -> Result<Stored, UnusableHash> {
-    if rounds > MAX_ROUNDS {
-        return Err(UnusableHash::TooCostly("PBKDF2 has at most 2,000,000 rounds"));
-    }
-    let rounds = u32::try_from(rounds).ok().and_then(NonZeroU32::new);
-    let rounds = rounds.ok_or(UnusableHash::Corrupt)?;
     if !OUTPUT_OCTETS.contains(&output.len()) {
         return Err(UnusableHash::Corrupt);
     }
+    let runs = output.len().div_ceil(prf.octets()) as u64;
+    if rounds.saturating_mul(runs) > MAX_ROUNDS {
+        return Err(UnusableHash::TooCostly(
+            "PBKDF2 has at most 2,000,000 rounds, for all parts of its output together",
+        ));
+    }
+    let rounds = u32::try_from(rounds).ok().and_then(NonZeroU32::new);
+    let rounds = rounds.ok_or(UnusableHash::Corrupt)?;
     Ok(Stored::Pbkdf2(Pbkdf2 { prf, rounds, salt, output }))
 }
 

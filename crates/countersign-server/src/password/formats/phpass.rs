@@ -11,6 +11,9 @@ const SALT_CHARACTERS: usize = 8;
 const HASH_CHARACTERS: usize = 22;
 const MIN_LOG_ROUNDS: usize = 7;
 const MAX_LOG_ROUNDS: usize = 19;
+/// Rounds times blocks of the password, since each round hashes all of it: about half a second. With
+/// 2^17 rounds, passwords of up to 2,023 octets are within; with 2^19, of up to 487.
+const MAX_BLOCKS: u64 = 1 << 22;
 
 pub(in crate::password) struct Phpass {
     rounds: u32,
@@ -38,12 +41,21 @@ pub(super) fn read(rest: &str) -> Result<Stored, UnusableHash> {
 }
 
 impl Phpass {
-    pub(super) fn matches(&self, password: &[u8]) -> bool {
+    /// `None` for a password that is too long for so many rounds.
+    pub(super) fn matches(&self, password: &[u8]) -> Option<bool> {
+        if u64::from(self.rounds) * blocks(password) > MAX_BLOCKS {
+            return None;
+        }
         let digest = |before: &[u8]| Md5::new().chain_update(before).chain_update(password);
         let first = digest(&self.salt).finalize();
         let last = (0..self.rounds).fold(first, |before, _| digest(&before).finalize());
-        encode(&last).ct_eq(&self.hash).into()
+        Some(encode(&last).ct_eq(&self.hash).into())
     }
+}
+
+/// How many blocks of 64 octets MD5 makes of a digest, the password, and its own 9 octets or more.
+fn blocks(password: &[u8]) -> u64 {
+    (16 + password.len() as u64 + 9).div_ceil(64)
 }
 
 /// Three octets, the first one lowest, make four characters, the first one lowest.

@@ -8,6 +8,8 @@ use crate::password::import::UnusableHash;
 
 const MAX_MEMORY: u64 = 64 << 20;
 const MAX_PARALLELISM: u64 = 16;
+/// Memory times parallelism: the parts are computed one after another, in about half a second.
+const MAX_WORK: u64 = 256 << 20;
 
 /// Fewer octets could be met by chance; no form has more.
 const OUTPUT_OCTETS: std::ops::RangeInclusive<usize> = 16..=64;
@@ -40,12 +42,18 @@ pub(super) fn stored(
     if log_n == 0 || r == 0 || p == 0 || !OUTPUT_OCTETS.contains(&output.len()) {
         return Err(UnusableHash::Corrupt);
     }
-    let too_costly =
-        UnusableHash::TooCostly("scrypt takes at most 64 MiB and a parallelism of at most 16");
+    let too_costly = UnusableHash::TooCostly(
+        "scrypt takes at most 64 MiB, memory times parallelism at most 256 MiB, and a parallelism of \
+         at most 16",
+    );
     let n = u32::try_from(log_n).ok().and_then(|log_n| 1_u64.checked_shl(log_n));
     // The working memory is for N blocks, beside it one block for each degree of parallelism.
     let memory = n.and_then(|n| n.max(p).checked_mul(r)?.checked_mul(128));
-    if memory.is_none_or(|memory| memory > MAX_MEMORY) || p > MAX_PARALLELISM {
+    let work = n.and_then(|n| n.checked_mul(r)?.checked_mul(128)?.checked_mul(p));
+    if memory.is_none_or(|memory| memory > MAX_MEMORY)
+        || work.is_none_or(|work| work > MAX_WORK)
+        || p > MAX_PARALLELISM
+    {
         return Err(too_costly);
     }
     let params =

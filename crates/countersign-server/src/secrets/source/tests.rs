@@ -114,6 +114,44 @@ fn d9_a_file_that_others_may_read_is_refused_by_key_and_mode() {
 }
 
 #[test]
+fn a_mounted_secret_that_others_may_read_is_warned_of_with_advice_that_can_be_followed() {
+    let folder = folder();
+    let path = write(&folder, RANDOM.as_bytes(), 0o444);
+    let metadata = fs::metadata(&path).expect("there");
+    let exposure = Exposure::of(&path, &metadata).expect("others may read it");
+    assert!(!exposure.is_mounted && exposure.to_string().contains("chmod 0600"));
+    let exposure = Exposure::of(Path::new("/run/secrets/master"), &metadata).expect("they may");
+    let advice = exposure.to_string();
+    assert!(exposure.is_mounted && !advice.contains("chmod"), "{advice}");
+    assert!(advice.contains("mode: 0400") && advice.contains("defaultMode: 0440"), "{advice}");
+}
+
+#[test]
+fn a_secret_on_a_read_only_mount_is_read_and_warned_of() {
+    let folder = folder();
+    write(&folder, RANDOM.as_bytes(), 0o444);
+    let mount = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(arguments[0]);
+        let status = command.args(&arguments[1..]).arg(folder.path()).status();
+        status.is_ok_and(|status| status.success())
+    };
+    let path = folder.path().display().to_string();
+    if !mount(&["mount", "--bind", &path]) {
+        eprintln!("skipped: nothing can be mounted here");
+        return;
+    }
+    let is_read_only = mount(&["mount", "-o", "remount,bind,ro"]);
+    let config =
+        Config { master_secret_file: Some(folder.path().join("secret")), ..config(&folder) };
+    let (read, warnings) = (load(&config, false), exposed_secrets(&config));
+    assert!(mount(&["umount"]), "it is mounted");
+    if is_read_only {
+        assert!(read.is_ok(), "it is used");
+        assert!(warnings.iter().any(|warning| warning.starts_with("master_secret_file: ")));
+    }
+}
+
+#[test]
 fn the_group_reads_what_root_put_there_for_who_is_not_root_and_nobody_else_does() {
     let (root, service) = (Uid::ROOT, Uid::from_raw(65_532));
     for (owner, reader, allowed) in [

@@ -14,7 +14,7 @@ async fn a_csv_file_says_by_its_header_and_the_mapping_what_is_what() {
     );
     let file = importing.file("users.csv", text);
     let file = file.to_str().expect("a path");
-    let import = ["--from", "csv", "--source", file];
+    let import = ["--from", "csv", "--source", file, "--allow-admins"];
     failed(&importing.run(&import), 2, "there are: nr, mail, nick");
     let mapping = ["number=nr", "email=mail", "name=nick", "password=pw", "roles=groups"];
     let mapping = mapping.iter().chain(&["active=enabled", "created_at=since"]);
@@ -60,6 +60,20 @@ async fn a_csv_row_that_is_no_row_is_told_by_its_line() {
         problems.into_iter().eq(expected.iter().map(|(line, reason)| (line, reason))),
         "{told}"
     );
+}
+
+#[tokio::test]
+async fn a_row_has_the_number_of_its_line_whatever_ends_the_lines() {
+    for end in ["\n", "\r\n"] {
+        let importing = Importing::new();
+        let lines = ["email,name", "a@x.org,A", "bad,B", "c@x.org,C", "bad again,D"];
+        let file = importing.file("users.csv", lines.join(end));
+        let file = file.to_str().expect("a path");
+        let told = importing.run(&["--from", "csv", "--source", file, "--on-error", "skip"]).json();
+        let problems = told["problems"].as_array().expect("a list");
+        let lines: Vec<_> = problems.iter().map(|it| it["line"].clone()).collect();
+        assert_eq!(lines, [3, 5], "{end:?}: {told}");
+    }
 }
 
 #[tokio::test]
@@ -117,6 +131,8 @@ async fn arguments_that_say_nothing_together_are_refused() {
         (&["--map", "mail=email"], "`mail` is no field"),
         (&["--timezone", "Mars/Olympus"], "time zone"),
         (&["--report", report], "--report"),
+        (&["--phone-prefix", "49"], "--phone-prefix"),
+        (&["--phone-prefix", "+0"], "--phone-prefix"),
     ] {
         failed(&importing.run(&[&import[..], more].concat()), 2, why);
     }

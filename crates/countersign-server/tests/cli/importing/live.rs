@@ -52,7 +52,7 @@ async fn tokens_are_good_once_their_users_are_there_and_those_logged_out_never_a
     for token in [&live, &over] {
         assert_eq!(message(&server, token).await, "Invalid token. Please log in again.");
     }
-    let told = old.import_into(&importing, "auth-token", &[]).json();
+    let told = old.import_into(&importing, "auth-token", &["--allow-admins"]).json();
     assert_eq!(counts(&told["users"]), [2, 0, 0], "{told}");
     let look = async || (message(&server, &over).await.contains("blacklisted")).then_some(());
     until(look).await;

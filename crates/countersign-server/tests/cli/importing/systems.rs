@@ -9,7 +9,7 @@ on_each_database! {
     async fn an_auth_token_system_is_read_alike_from_each_database(old: Old) {
         old.execute(&AUTH_TOKEN).await;
         let importing = Importing::new();
-        let zone = ["--timezone", "America/New_York"];
+        let zone = ["--timezone", "America/New_York", "--allow-admins"];
         let told = old.import_into(&importing, "flask-jwt-auth", &zone).json();
         assert_eq!(counts(&told["users"]), [2, 0, 0], "{told}");
         let revoked = &told["revoked_tokens"];
@@ -32,9 +32,9 @@ on_each_database! {
     async fn what_was_imported_is_whole_in_each_database(importing: Importing) {
         let old = Old::sqlite().await;
         old.execute(&AUTH_TOKEN).await;
-        let told = old.import_into(&importing, "auth-token", &[]).json();
+        let told = old.import_into(&importing, "auth-token", &["--allow-admins"]).json();
         assert_eq!(counts(&told["users"]), [2, 0, 0], "{told}");
-        let again = old.import_into(&importing, "auth-token", &[]).json();
+        let again = old.import_into(&importing, "auth-token", &["--allow-admins"]).json();
         assert_eq!(counts(&again["users"]), [0, 2, 0], "a second run adds nothing");
         let revoked = counts(&again["revoked_tokens"]);
         assert_eq!(revoked, [0, 2, 0], "{again}");

@@ -83,7 +83,7 @@ fn session(connection: &Connection, user: u32, at: u32) -> rusqlite::Result<()> 
     connection
         .prepare_cached(
             "INSERT INTO sessions VALUES \
-             (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+             (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )?
         .execute(params![
             id(2, at),
@@ -104,7 +104,8 @@ fn session(connection: &Connection, user: u32, at: u32) -> rusqlite::Result<()> 
             text(at),
             number(at + 2),
             text(at + 3).map(|text| text.chars().take(32).collect::<String>()),
-            number(at + 3)
+            number(at + 3),
+            text(at + 4).map(|text| text.chars().take(64).collect::<String>())
         ])
         .map(drop)
 }

@@ -1,6 +1,6 @@
 //! Every way to change the events or their seals is found, with the place.
 
-use countersign_server::audit;
+use countersign_server::audit::{self, Line};
 use countersign_server::db::{Sql, Value};
 use countersign_server::operations::seals::Fault;
 use countersign_server::{params, sql};
@@ -205,9 +205,12 @@ on_each_database! {
         let last = ids[ids.len() - 1].1;
         let file = log.server.data_dir.path().join("audit.jsonl");
         let is_copied = async || {
-            let seals = audit::seals(&file).expect("it can be read");
-            let seals = seals.map(|seal| seal.expect("it can be read"));
-            seals.map(|seal| seal.seal).max() == Some(last)
+            let lines = audit::lines(&file).expect("it can be read");
+            let seals = lines.filter_map(|line| match line.expect("it can be read") {
+                Line::Seal(seal) => Some(seal.seal),
+                Line::Event(..) => None,
+            });
+            seals.max() == Some(last)
         };
         crate::redis_server::until("the copy", is_copied).await;
         let compare = async || {
@@ -238,6 +241,42 @@ on_each_database! {
             panic!("it is not found");
         };
         assert_eq!(seal, last - 1);
+    }
+
+    async fn what_became_of_an_event_before_its_seal_is_found_with_the_audit_file(log: Sealed) {
+        log.filled().await;
+        let file = log.server.data_dir.path().join("audit.jsonl");
+        let compare = async || {
+            let compared = log.app().verify_copy(&file).await.expect("the database answers");
+            compared.expect("it can be read")
+        };
+        for statement in [
+            sql!("UPDATE events SET subject = 'nobody' WHERE user_id = ? AND seal IS NULL"),
+            sql!("DELETE FROM events WHERE user_id = ? AND seal IS NULL"),
+        ] {
+            record(log.app(), "mallory").await.expect("the database answers");
+            let is_copied = async || {
+                let text = std::fs::read_to_string(&file).expect("it can be read");
+                text.contains("mallory")
+            };
+            crate::redis_server::until("the copy", is_copied).await;
+            let good = compare().await;
+            assert_eq!((good.fault, good.events > 9), (None, true));
+            alter(log.app(), statement, &params!["mallory"]).await;
+            log.seal_all().await;
+            assert_eq!(log.fault().await, None, "nothing in the database tells of it");
+            let deletes = statement.text().starts_with("DELETE");
+            match compare().await.fault {
+                Some(Fault::EventNotInDatabase { .. }) if deletes => {}
+                Some(Fault::EventReplaced { .. }) if !deletes => {}
+                fault => panic!("{}: {fault:?}", statement.text()),
+            }
+            let text = std::fs::read_to_string(&file).expect("it can be read");
+            let lines = text.lines().filter(|line| !line.contains("mallory"));
+            let kept: Vec<_> = lines.flat_map(|line| [line, "\n"]).collect();
+            std::fs::write(&file, kept.concat()).expect("there is room");
+            assert_eq!(compare().await.fault, None);
+        }
     }
 
     async fn a_beginning_cannot_be_cut_off_by_an_anchor_that_no_server_wrote(log: Sealed) {

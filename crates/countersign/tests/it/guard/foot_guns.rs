@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use aws_lc_rs::hmac;
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{any, get, post};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use countersign::axum::{Bearer, Fresh, Lenient, Outcome};
+use bytes::Bytes;
+use countersign::axum::{Bearer, Fresh, Lenient, Outcome, Whole};
 use countersign::layer::{
     Access, Answers, Cookie, Cookies, CsrfFault, Demand, Denial, FlaskVersion, Guard, GuardBuilder,
 };
@@ -20,6 +22,7 @@ use countersign::{
     Clock, EndReason, Issuer, KeyRing, Profile, RefreshTokens, RevocationSet, Revocations,
     SignError, Subject, Verifier, VerifyError,
 };
+use http_body_util::{BodyExt as _, Full};
 use serde_json::{Value, json};
 
 use crate::guard::kit::{
@@ -374,5 +377,91 @@ async fn neither_a_refresh_nor_a_pair_made_meanwhile_undoes_a_logout() {
             assert!(matches!(refused, Err(SessionError::Ended(EndReason::Logout))), "{refused:?}");
             clock.advance(Duration::from_mins(30));
         }
+    }
+}
+
+/// A body that does something when it is read: by then the guard has let the head through.
+fn body_after(happens: impl Fn() + Send + 'static) -> Body {
+    Body::new(Full::from(Bytes::from("Alice")).map_frame(move |frame| {
+        happens();
+        frame
+    }))
+}
+
+/// `/` takes a body from anybody who asks, `/fresh` from those who have just logged in, and so does
+/// `/demanding`, by a layer; `/open` is public.
+fn takes_bodies(guard: &Guard) -> Router {
+    let fresh = Demand::new().fresh_within(Duration::from_secs(90));
+    let fresh = guard.require(fresh).unwrap();
+    let closed = Router::new()
+        .route("/", post(async |Whole(bearer, name): Whole<Bearer, String>| named(&bearer, &name)))
+        .route(
+            "/fresh",
+            post(async |Whole(fresh, name): Whole<Fresh<90>, String>| named(&fresh.0, &name)),
+        )
+        .route(
+            "/demanding",
+            post(async |Whole(bearer, name): Whole<Bearer, String>| named(&bearer, &name))
+                .layer(fresh),
+        )
+        .layer(guard.layer());
+    let open = post(async |Whole(Lenient(bearer), name): Whole<Lenient, String>| match bearer {
+        Some(bearer) => named(&bearer, &name),
+        None => format!("somebody: {name}"),
+    });
+    closed.merge(Router::new().route("/open", open).layer(guard.public_layer()))
+}
+
+fn named(bearer: &Bearer, name: &str) -> String {
+    format!("{}: {name}", bearer.claims.subject().unwrap())
+}
+
+/// What comes of a request whose body is held back until something has happened.
+async fn held(router: &Router, path: &str, happens: impl Fn() + Send + 'static) -> Answer {
+    let mut request = request(&format!("POST {path}"), &[]);
+    let bearer = format!("Bearer {}", token()).parse().unwrap();
+    request.headers_mut().insert("authorization", bearer);
+    send(router, request.map(|_| body_after(happens))).await
+}
+
+#[tokio::test]
+async fn a_body_that_is_held_back_does_not_outlive_its_token() {
+    const MINUTE: Duration = Duration::from_mins(1);
+    for path in ["/", "/fresh", "/demanding", "/open"] {
+        let clock = Clock::manual(NOW);
+        let set = Arc::new(RevocationSet::new());
+        let guard = builder().clock(clock.clone()).revocations(Revocations::set(set.clone()));
+        let router = takes_bodies(&guard.build().unwrap());
+        let later = |by: Duration| {
+            let clock = clock.clone();
+            move || clock.advance(by)
+        };
+        let answer = held(&router, path, later(Duration::ZERO)).await;
+        assert_eq!(&*answer.text, "alice: Alice", "{path}");
+        let answer = held(&router, path, later(MINUTE)).await;
+        let is_too_late = ["/fresh", "/demanding"].contains(&path);
+        assert_eq!(answer.status, if is_too_late { 401 } else { 200 }, "{path}");
+
+        let is_refused = |answer: &Answer, denial: Denial| match path {
+            "/open" => assert_eq!(&*answer.text, "somebody: Alice"),
+            _ => assert_eq!(answer.denial, Some(denial), "{path}"),
+        };
+        clock.turn_back(MINUTE);
+        let answer = held(&router, path, later(15 * MINUTE)).await;
+        is_refused(&answer, Denial::Invalid(VerifyError::Expired));
+        clock.turn_back(15 * MINUTE);
+        let revoke = move || set.revoke_session("s1", EndReason::Logout, NOW + 900);
+        let answer = held(&router, path, revoke).await;
+        is_refused(&answer, Denial::Ended(EndReason::Logout));
+    }
+}
+
+#[tokio::test]
+async fn no_body_is_read_for_a_bad_token() {
+    let router = takes_bodies(&builder().build().unwrap());
+    for path in ["/", "/fresh", "/demanding"] {
+        let request = request(&format!("POST {path}"), &[("authorization", b"Bearer a.b.c")]);
+        let answer = send(&router, request.map(|_| body_after(|| panic!("it is read")))).await;
+        assert_eq!(answer.status, 401);
     }
 }

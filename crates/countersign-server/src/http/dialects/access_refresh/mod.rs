@@ -59,6 +59,7 @@ pub const DEFINITION: Definition = Definition {
             .answers(answer::answers())
     },
     presented: Presented::Typed,
+    registers: true,
     mirror: None,
     routes: || {
         vec![

@@ -14,6 +14,7 @@ use crate::http::dialects::check::Bearer;
 use crate::http::dialects::listing::Listing;
 use crate::http::dialects::reply::{Fail, is_storage};
 use crate::operations::Caller;
+use crate::operations::actor::Actor;
 use crate::tables::user::User;
 
 const USERS: Listing = Listing {
@@ -46,10 +47,16 @@ pub async fn delete(
     if !dialect.config().delete_users {
         return Err(forbidden());
     }
-    match dialect.app().delete_all_but_admins(&caller, &user.id).await {
+    let session_id = bearer.session_id().map(str::to_owned);
+    let actor = Actor::Admin { user_id: user.id, session_id };
+    let caller = Caller { actor: Some(actor), ..caller };
+    match dialect.app().delete_all_but_admins(&caller).await {
         Ok(count) => {
             Ok(Json(json!({ "message": format!("{count} row(s) deleted") })).into_response())
         }
+        // The session or the account ended, or the role was removed, after the user was read.
+        Err(error @ Error::Refused(_)) => Err(over(&dialect, &bearer, error)),
+        Err(Error::NotAdmin) => Err(forbidden()),
         Err(error) => unless_storage(error),
     }
 }

@@ -82,7 +82,9 @@ impl From<BodyError> for Fail {
             BodyError::Malformed(_) => {
                 Self::new(StatusCode::BAD_REQUEST, "Malformed request body.")
             }
-            BodyError::TooLarge { .. } | BodyError::TimedOut => Self::Native(error.into()),
+            BodyError::TooLarge { .. } | BodyError::TimedOut | BodyError::NoRoom => {
+                Self::Native(error.into())
+            }
         }
     }
 }
@@ -93,11 +95,13 @@ impl From<Error> for Fail {
     fn from(error: Error) -> Self {
         match error {
             Error::Refused(refusal) => refusal.into(),
-            Error::TooManyAttempts { retry_after } => Self::later(
-                StatusCode::TOO_MANY_REQUESTS,
-                "Too many attempts. Please try again later.",
-                retry_after,
-            ),
+            Error::TooManyAttempts { retry_after } | Error::TooManyRequests { retry_after } => {
+                Self::later(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "Too many attempts. Please try again later.",
+                    retry_after,
+                )
+            }
             Error::Overloaded { retry_after } => Self::try_again(retry_after),
             Error::Invalid { message, .. } => Self::new(StatusCode::BAD_REQUEST, message),
             Error::RegistrationClosed | Error::Invitation(_) => {
@@ -110,8 +114,10 @@ impl From<Error> for Fail {
                 Self::new(StatusCode::ACCEPTED, "User already exists. Please Log in.")
             }
             Error::NotFound(_) => invalid_token(),
-            Error::Conflict | Error::LastAdmin => Self::try_again(Duration::from_secs(1)),
-            Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
+            Error::Conflict | Error::LastAdmin | Error::NotAdmin | Error::ApiKeyRevoked => {
+                Self::try_again(Duration::from_secs(1))
+            }
+            Error::Db(_) | Error::Signing(_) | Error::WrongClock | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))
             }

@@ -52,6 +52,7 @@ pub const DEFINITION: Definition = Definition {
     lasting: None,
     guard: |guard, _| guard.answers(Answers::with(|denial| Fail::from(denial.clone()).into_http())),
     presented: Presented::Typed,
+    registers: true,
     mirror: None,
     routes: || {
         vec![

@@ -15,7 +15,7 @@ pub async fn get(State(dialect): State<Dialect>, bearer: Bearer) -> Result<Json<
     let number = bearer.claims().subject_number().ok_or_else(invalid_token)?;
     let app = dialect.app();
     let user = user::find_by_number(&app.db, number).await.map_err(Error::from)?;
-    let user = user.filter(user::User::is_active).ok_or_else(invalid_token)?;
+    let user = app.active(user).await?.ok_or_else(invalid_token)?;
     let profile = app.profile(user).await?;
     let email = profile.identifiers.iter().find(|identifier| identifier.kind == "email");
     Ok(Json(json!({

@@ -52,6 +52,7 @@ pub const DEFINITION: Definition = Definition {
     lasting: None,
     guard,
     presented: Presented::ClientSha256,
+    registers: false,
     mirror: None,
     shapes: Shapes { mobile_cn: false },
     codes: &[],

@@ -106,7 +106,9 @@ impl From<BodyError> for Fail {
             BodyError::UnsupportedMediaType | BodyError::Malformed(_) => {
                 Self::new(Code::ParmasError, "请求体格式错误")
             }
-            BodyError::TooLarge { .. } | BodyError::TimedOut => Self::Native(error.into()),
+            BodyError::TooLarge { .. } | BodyError::TimedOut | BodyError::NoRoom => {
+                Self::Native(error.into())
+            }
         }
     }
 }
@@ -121,7 +123,7 @@ impl From<Error> for Fail {
             Error::InvalidCredentials(Half::Password) | Error::PasswordChangeRequired => {
                 Self::new(Code::ParmasError, "用户登录密码输入错误")
             }
-            Error::TooManyAttempts { retry_after } => {
+            Error::TooManyAttempts { retry_after } | Error::TooManyRequests { retry_after } => {
                 Self::later(Code::TooManyAttempts, "尝试次数过多，请稍后再试", retry_after)
             }
             Error::Overloaded { retry_after } => Self::try_again(retry_after),
@@ -131,8 +133,10 @@ impl From<Error> for Fail {
             }
             Error::IdentifierTaken(_) => Self::new(Code::ParmasError, "手机号已存在，请重新输入"),
             Error::NotFound(_) => Self::new(Code::AuthError, "用户不存在，查无此用户"),
-            Error::Conflict | Error::LastAdmin => Self::try_again(Duration::from_secs(1)),
-            Error::Db(_) => {
+            Error::Conflict | Error::LastAdmin | Error::NotAdmin | Error::ApiKeyRevoked => {
+                Self::try_again(Duration::from_secs(1))
+            }
+            Error::Db(_) | Error::WrongClock => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))
             }

@@ -59,6 +59,7 @@ pub const DEFINITION: Definition = Definition {
     lasting: None,
     guard,
     presented: Presented::Typed,
+    registers: true,
     mirror: Some(Mirror { key: |number| format!("jwt_token:{number}"), value: token_of }),
     routes: || {
         vec![

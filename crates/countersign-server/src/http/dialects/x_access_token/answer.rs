@@ -104,7 +104,9 @@ impl From<BodyError> for Fail {
             BodyError::Malformed(_) => {
                 Self::text(StatusCode::BAD_REQUEST, "Malformed request body.")
             }
-            BodyError::TooLarge { .. } | BodyError::TimedOut => Self::Native(error.into()),
+            BodyError::TooLarge { .. } | BodyError::TimedOut | BodyError::NoRoom => {
+                Self::Native(error.into())
+            }
         }
     }
 }
@@ -119,7 +121,7 @@ impl From<Error> for Fail {
             Error::InvalidCredentials(Half::Password) | Error::PasswordChangeRequired => {
                 Self::login(StatusCode::FORBIDDEN, r#"Basic realm ="Wrong Password !!""#)
             }
-            Error::TooManyAttempts { retry_after } => {
+            Error::TooManyAttempts { retry_after } | Error::TooManyRequests { retry_after } => {
                 Self::later(StatusCode::TOO_MANY_REQUESTS, "Too many attempts.", retry_after)
             }
             Error::Overloaded { retry_after } => Self::try_again(retry_after),
@@ -131,8 +133,10 @@ impl From<Error> for Fail {
                 Self::text(StatusCode::ACCEPTED, "User already exists. Please Log in.")
             }
             Error::NotFound(_) => Self::invalid_token(),
-            Error::Conflict | Error::LastAdmin => Self::try_again(Duration::from_secs(1)),
-            Error::Db(_) | Error::Signing(_) | Error::Internal(_) => {
+            Error::Conflict | Error::LastAdmin | Error::NotAdmin | Error::ApiKeyRevoked => {
+                Self::try_again(Duration::from_secs(1))
+            }
+            Error::Db(_) | Error::Signing(_) | Error::WrongClock | Error::Internal(_) => {
                 tracing::error!(%error, "a request failed");
                 Self::try_again(Duration::from_secs(1))
             }

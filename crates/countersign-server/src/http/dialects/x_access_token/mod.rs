@@ -55,6 +55,7 @@ pub const DEFINITION: Definition = Definition {
             .answers(Answers::with(|denial| Fail::from(denial.clone()).into_http()))
     },
     presented: Presented::Typed,
+    registers: true,
     mirror: None,
     routes: || {
         vec![

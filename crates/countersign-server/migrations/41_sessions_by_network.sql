@@ -1,0 +1,1 @@
+CREATE INDEX sessions_by_network ON sessions (user_id, network, started_at)

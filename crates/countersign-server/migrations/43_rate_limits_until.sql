@@ -1,0 +1,1 @@
+CREATE INDEX rate_limits_until ON rate_limits (until_at)

@@ -1,0 +1,214 @@
+//! The clock that all nodes share: the database server's. With SQLite, the clocks of the processes
+//! that used the file before this one did.
+//!
+//! Every node compares its own clock with the shared one, at start and every few seconds. A node
+//! whose clock differs by [`LIMIT`] answers 503 instead of serving: it would reject good tokens, mint
+//! tokens that other nodes reject, and miss the reuse of refresh tokens.
+
+mod difference;
+mod peers;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+
+pub use self::difference::{Difference, LIMIT, Level, WARNING};
+use self::peers::Peers;
+use crate::app::ticks;
+use crate::clock::{Clock, Time};
+use crate::db::{Db, DbError, Kind};
+use crate::tables::node;
+
+/// How often the task checks whether a measurement is due.
+const TICK: Duration = Duration::from_secs(1);
+/// How often the database server is asked for its time.
+const INTERVAL: Duration = Duration::from_secs(5);
+/// A wall clock that moved by more against the monotonic one was set: it is compared at once.
+const STEP_MILLIS: u64 = 500;
+/// How often the database is asked in one measurement, as long as its answers are slow.
+const SAMPLES: usize = 3;
+/// A time that was read within so many milliseconds is precise enough.
+const PRECISE_MILLIS: i64 = 100;
+
+/// Compares this machine's clock with the one that all nodes share. Cheap to clone.
+#[derive(Clone)]
+pub struct SharedClock(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    clock: Clock,
+    state: Mutex<State>,
+    /// Of two looks at the other processes the older must not be taken for the newer.
+    looking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    measured: Option<Measured>,
+    /// The monotonic time of the last attempt.
+    attempted: Option<Duration>,
+    /// SQLite only, from the first look on.
+    peers: Option<Peers>,
+    reported: Level,
+}
+
+/// A difference, and the moment of its measurement by both clocks of this machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Measured {
+    difference: Difference,
+    wall: Time,
+    monotonic: Duration,
+}
+
+impl Measured {
+    /// How far the wall clock was set since: it counts beside the monotonic clock, which nobody sets.
+    fn moved(&self, wall: Time, monotonic: Duration) -> i64 {
+        let start = |wall: Time, monotonic| wall.minus(monotonic).0;
+        start(wall, monotonic).saturating_sub(start(self.wall, self.monotonic))
+    }
+}
+
+impl SharedClock {
+    /// Knows nothing until the first [`SharedClock::measure`].
+    pub fn new(db: Db, clock: Clock) -> Self {
+        Self(Arc::new(Inner {
+            db,
+            clock,
+            state: Mutex::default(),
+            looking: tokio::sync::Mutex::default(),
+        }))
+    }
+
+    /// Compares both clocks now.
+    ///
+    /// # Errors
+    /// When the database does not tell.
+    pub async fn measure(&self) -> Result<(), DbError> {
+        let Inner { db, clock, state, .. } = &*self.0;
+        state.lock().attempted = Some(clock.monotonic());
+        if let Some(shared) = clock.shared() {
+            let now = clock.now();
+            self.keep(Difference::between(shared, (now, now)));
+        } else if db.kind() == Kind::Sqlite {
+            self.observe_peers().await?;
+        } else if let Some(difference) = compare(db, clock).await? {
+            self.keep(difference);
+        }
+        Ok(())
+    }
+
+    fn keep(&self, difference: Difference) {
+        let (wall, monotonic) = (self.0.clock.now(), self.0.clock.monotonic());
+        self.0.state.lock().measured = Some(Measured { difference, wall, monotonic });
+    }
+
+    async fn observe_peers(&self) -> Result<(), DbError> {
+        let _looking = self.0.looking.lock().await;
+        let rows = node::running(&self.0.db).await?;
+        let (wall, monotonic) = (self.0.clock.now(), self.0.clock.monotonic());
+        let mut state = self.0.state.lock();
+        match &mut state.peers {
+            Some(peers) => peers.observe(&rows, (wall, monotonic)),
+            peers @ None => *peers = Some(Peers::new(rows, monotonic)),
+        }
+        state.measured = state.peers.as_ref().and_then(Peers::measured);
+        Ok(())
+    }
+
+    /// How far this machine's clock is from the shared one now, as far as that is known: as of the
+    /// last measurement, and how far the wall clock was set since.
+    pub fn difference(&self) -> Option<Difference> {
+        let measured = self.0.state.lock().measured?;
+        let moved = measured.moved(self.0.clock.now(), self.0.clock.monotonic());
+        Some(measured.difference.plus(moved))
+    }
+
+    /// The difference, if it is too large for this node to serve.
+    pub fn excess(&self) -> Option<Difference> {
+        self.difference().filter(|difference| difference.level() == Level::Excessive)
+    }
+
+    /// The shared time, as far as it is known. A small difference is not corrected: then this
+    /// machine's clock is as good, and does not jump from one measurement to the next.
+    pub fn now(&self) -> Time {
+        let now = self.0.clock.now();
+        let off = self.difference().filter(|difference| difference.level() != Level::Small);
+        off.map_or(now, |difference| difference.correct(now))
+    }
+
+    /// The shared time at the earliest, measured now: for deleting what no longer matters. `None`
+    /// while it is unknown, which it may be for a while after a start on SQLite.
+    ///
+    /// # Errors
+    /// When the database does not tell.
+    pub async fn earliest(&self) -> Result<Option<Time>, DbError> {
+        self.measure().await?;
+        if self.0.state.lock().peers.as_ref().is_some_and(|peers| !peers.are_judged()) {
+            return Ok(None);
+        }
+        let now = self.0.clock.now();
+        Ok(Some(self.difference().map_or(now, |difference| difference.correct(now))))
+    }
+
+    /// Measures again and again, and logs a clock that is wrong. Runs until it is dropped.
+    pub(crate) async fn watch(&self) {
+        let mut ticks = ticks(TICK);
+        loop {
+            ticks.tick().await;
+            if self.is_due()
+                && let Err(error) = self.measure().await
+            {
+                tracing::warn!(%error, "cannot compare this machine's clock with the database's");
+            }
+            self.report();
+        }
+    }
+
+    fn is_due(&self) -> bool {
+        let (wall, monotonic) = (self.0.clock.now(), self.0.clock.monotonic());
+        let state = self.0.state.lock();
+        if let Some(peers) = &state.peers {
+            return peers.any();
+        }
+        let since = state.attempted.map(|last| monotonic.saturating_sub(last));
+        let was_set =
+            |measured: Measured| measured.moved(wall, monotonic).unsigned_abs() > STEP_MILLIS;
+        since.is_none_or(|since| since >= INTERVAL) || state.measured.is_some_and(was_set)
+    }
+
+    /// Logs each change of the level.
+    fn report(&self) {
+        let Some(difference) = self.difference() else { return };
+        let level = difference.level();
+        if std::mem::replace(&mut self.0.state.lock().reported, level) == level {
+            return;
+        }
+        match level {
+            Level::Small => tracing::info!("this machine's clock agrees with the database's"),
+            Level::Large => tracing::warn!("{}", difference.advice()),
+            Level::Excessive => tracing::error!("{}; requests get 503", difference.advice()),
+        }
+    }
+}
+
+/// Asks the database server for its time. The answer was made between the question and its arrival.
+///
+/// # Errors
+/// When the database does not tell.
+pub async fn compare(db: &Db, clock: &Clock) -> Result<Option<Difference>, DbError> {
+    let mut best: Option<Difference> = None;
+    for _ in 0..SAMPLES {
+        let asked = clock.monotonic();
+        let Some(theirs) = db.time().await? else { return Ok(None) };
+        let (now, took) = (clock.now(), clock.monotonic().saturating_sub(asked));
+        let sample = Difference::between(theirs, (now.minus(took), now));
+        if best.is_none_or(|best| sample.uncertainty() < best.uncertainty()) {
+            best = Some(sample);
+        }
+        if sample.uncertainty() <= PRECISE_MILLIS {
+            break;
+        }
+    }
+    Ok(best)
+}
