@@ -184,3 +184,8 @@ impl Held {
         self.client.answer().await
     }
 }
+
+/// For plain HTTP to servers on this machine. The certificates of the system take long to read.
+pub fn plain_http() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().tls_certs_only([])
+}

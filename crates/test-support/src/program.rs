@@ -13,6 +13,8 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::client::plain_http;
+
 /// The path of the binary under test, which cargo gives the tests and benches of its own package.
 pub fn binary() -> &'static str {
     static BINARY: LazyLock<String> = LazyLock::new(|| {
@@ -234,7 +236,8 @@ impl Server {
         let stdout = Text::collect(child.stdout.take().expect("a pipe"));
         let stderr = Text::collect(child.stderr.take().expect("a pipe"));
         let address = stdout.line("Countersign listens on http://").await;
-        Self { child, stdout, stderr, api: Api { address, client: Client::new() } }
+        let client = plain_http().build().expect("a client can be made");
+        Self { child, stdout, stderr, api: Api { address, client } }
     }
 
     /// Puts the server under load; the tasks end when it is gone.

@@ -17,6 +17,7 @@ use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::client::plain_http;
 pub use crate::contract::Answered;
 use crate::database::TestDatabase;
 
@@ -189,7 +190,7 @@ impl TestApp {
             let served = server::serve(listener, router, limits, stopping);
             served.await.expect("the server serves");
         });
-        let client = Client::builder().build().expect("a client can be made");
+        let client = plain_http().build().expect("a client can be made");
         Self { app, address, client, data_dir, database: None, stop }
     }
 
@@ -229,8 +230,12 @@ impl TestApp {
 
     /// Lets time pass, and the server notice.
     pub async fn advance(&self, by: Duration) {
-        self.app.clock.advance(by);
-        self.app.catch_up().await.expect("the database answers");
+        // The server is out of touch after the first part, and has settled after the second.
+        let settling = by.min(Duration::from_secs(1));
+        for part in [by.saturating_sub(settling), settling] {
+            self.app.clock.advance(part);
+            self.app.catch_up().await.expect("the database answers");
+        }
     }
 
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {

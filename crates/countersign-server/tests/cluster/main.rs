@@ -13,4 +13,4 @@ mod proxy;
 mod revocation;
 mod settings;
 
-use countersign_test_support::{database, free, nginx, program, redis_server};
+use countersign_test_support::{client, database, free, nginx, program, redis_server};

@@ -7,6 +7,7 @@ use futures::future::join_all;
 use reqwest::Client;
 
 use crate::balancer::{Addresses, Balancer};
+use crate::client::plain_http;
 use crate::database::TestDatabase;
 use crate::program::{Api, Place, Server};
 
@@ -72,6 +73,6 @@ impl Cluster {
 
 /// A client that makes a connection for each request, and does not wait long for an answer.
 pub(crate) fn impatient_client() -> Client {
-    let builder = Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(5));
+    let builder = plain_http().pool_max_idle_per_host(0).timeout(Duration::from_secs(5));
     builder.build().expect("a client can be made")
 }

@@ -15,6 +15,7 @@ use secrecy::ExposeSecret as _;
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::client::plain_http;
 use crate::database::TestDatabase;
 use crate::free::free_address;
 use crate::nginx::{self, NGINX};
@@ -139,7 +140,7 @@ impl Example {
     }
 
     fn at_work_in(folder: TempDir) -> Self {
-        let client = Client::builder().no_proxy().build().expect("a client can be made");
+        let client = plain_http().build().expect("a client can be made");
         Self { folder, programs: Vec::new(), address: free_address().to_string(), client }
     }
 

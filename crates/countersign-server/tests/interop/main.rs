@@ -16,7 +16,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use countersign_server::clock::Clock;
 use countersign_server::config::{DialectConfig, SigningSecret};
 use countersign_server::db::Kind;
-use countersign_test_support::{database, free, nginx, packages, program, redis_server, server};
+use countersign_test_support::{
+    client, database, free, nginx, packages, program, redis_server, server,
+};
 use serde_json::{Value, json};
 
 use crate::database::TestDatabase;

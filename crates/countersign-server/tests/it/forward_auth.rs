@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use crate::client::plain_http;
 use crate::free::free_address;
 use crate::nginx::{self, NGINX};
 use crate::redis_server::until;
@@ -355,7 +356,7 @@ impl Nginx {
             .current_dir(folder.path())
             .spawn()
             .expect("nginx starts");
-        let client = reqwest::Client::builder().no_proxy().build().expect("a client can be made");
+        let client = plain_http().build().expect("a client can be made");
         let this = Self { process, port, client, stop, _folder: folder };
         until("nginx", async || this.request(Method::GET, "/").send().await.is_ok()).await;
         Some(this)
