@@ -38,6 +38,9 @@ const RETRY: Duration = Duration::from_secs(1);
 /// transaction of its next change: the others may no longer read what it writes.
 const UNHEARD: Duration = Duration::from_secs(30);
 
+/// After a time out of touch, so long the requests are answered that had waited in sockets meanwhile.
+const SETTLING: Duration = Duration::from_secs(1);
+
 /// This process, as the others know it. Cheap to clone.
 #[derive(Clone)]
 pub struct Node(Arc<Inner>);
@@ -56,6 +59,8 @@ struct Inner {
     looks: AtomicU64,
     /// When this node last said that it lives.
     last_word: Mutex<Moment>,
+    /// When this node was last in touch again after it had been out of touch.
+    back_since: Mutex<Option<Moment>>,
     written: Notify,
 }
 
@@ -92,6 +97,7 @@ impl Node {
             looked: tokio::sync::Mutex::default(),
             looks: AtomicU64::new(0),
             last_word,
+            back_since: Mutex::default(),
             written: Notify::new(),
         }));
         this.catch_up().await?;
@@ -137,6 +143,14 @@ impl Node {
     /// heard of every revocation within the promised time.
     pub fn is_fresh(&self) -> bool {
         self.0.freshness.is_fresh()
+    }
+
+    /// Whether this node is fresh and has been so for a second. A process that was stopped for some
+    /// seconds finds requests in its sockets whose clients have long sent them again to another node.
+    pub fn is_settled(&self) -> bool {
+        let back_since = *self.0.back_since.lock();
+        self.is_fresh()
+            && back_since.is_none_or(|moment| self.0.freshness.since(moment) >= SETTLING)
     }
 
     /// Who a check of tokens asks: the revocations, and after them whether this node may say yes.

@@ -92,9 +92,11 @@ impl Node {
     async fn look_from(&self, position: &mut Position) -> Result<(), DbError> {
         let before = self.0.freshness.moment();
         let now = self.0.clock.monotonic();
-        if self.0.freshness.age().is_some_and(|age| age > TOO_LONG) {
+        let age = self.0.freshness.age();
+        if age.is_some_and(|age| age > TOO_LONG) {
             *position = Position::default();
         }
+        let was_out_of_touch = age.is_some() && !self.0.freshness.is_fresh();
         let version = self.0.db.data_version()?;
         if version.is_none() || version != position.data_version {
             match &mut position.heard {
@@ -104,6 +106,9 @@ impl Node {
         }
         position.data_version = version;
         position.last_look = Some(now);
+        if was_out_of_touch {
+            *self.0.back_since.lock() = Some(self.0.freshness.moment());
+        }
         self.0.freshness.confirm(before);
         Ok(())
     }

@@ -41,6 +41,8 @@ impl App {
     ///
     /// # Errors
     /// [`Refusal::NotARefreshToken`] without any look into the database for what is not ours;
+    /// [`Refusal::OutOfTouch`] while this node is out of touch with the database, and for a second
+    /// after;
     /// [`Refusal::Ended`] for a session that is over, and for a token that came twice, whose
     /// session this call ends.
     pub async fn refresh(&self, caller: &Caller, token: &str) -> Result<(User, Session)> {
@@ -57,6 +59,11 @@ impl App {
 
     async fn exchange(&self, caller: &Caller, token: &str) -> Result<(User, Session, Taken)> {
         let presented = self.refresh_tokens.read(token).ok_or(Refusal::NotARefreshToken)?;
+        // A request may have waited while this process was stopped. If its client has sent it again to
+        // another node and used the answer, it would look like a stolen token and end the session.
+        if !self.node.is_settled() {
+            return Err(Refusal::OutOfTouch.into());
+        }
         let session_id = presented.session_id.to_string();
         // Sessions are kept until they would have expired anyway.
         let session = self.find_session(&session_id).await?;

@@ -70,7 +70,7 @@ pub async fn ready(State(app): State<App>) -> Response {
     } else if let Some(problem) = app.db.problem() {
         problems.push(Check::new("database", format!("Not usable: {problem}.")));
     }
-    if !app.node.is_fresh() {
+    if !app.node.is_settled() {
         problems.push(Check::new("fresh", out_of_touch(&app)));
     }
     if let Some(fault) = app.clock_fault() {
@@ -100,6 +100,7 @@ impl Check {
 fn out_of_touch(app: &App) -> String {
     let bound = app.config.sessions.max_staleness.as_secs_f64();
     match app.node.age() {
+        Some(_) if app.node.is_fresh() => "This node was out of touch until a moment ago.".into(),
         Some(age) => format!(
             "This node last knew {:.1} s ago what the others ended; sessions.max_staleness is {bound} s.",
             age.as_secs_f64()
