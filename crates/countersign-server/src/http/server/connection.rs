@@ -11,7 +11,7 @@ use std::time::Duration;
 use axum::http::{Response, StatusCode};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
@@ -54,6 +54,8 @@ enum End {
     Done,
     /// A deadline passed.
     TimedOut,
+    /// The client does not wait for an answer any more.
+    Reset,
 }
 
 type Http = http1::Connection<TokioIo<Watched>, Gate>;
@@ -75,11 +77,16 @@ impl Connection {
             peer,
             stopping: Stopping(server.stopping.clone()),
         };
-        let io = TokioIo::new(Watched { stream, watch: Arc::clone(&watch) });
-        let mut http = server.builder.serve_connection(io, gate);
-        let end = drive(&mut http, &watch, &server).await;
-        let parts = http.into_parts();
-        let (mut stream, head) = (parts.io.into_inner().stream, parts.read_buf);
+        let stream = Arc::new(stream);
+        let io = Watched { stream: Arc::clone(&stream), watch: Arc::clone(&watch) };
+        let mut http = server.builder.serve_connection(TokioIo::new(io), gate);
+        let end = tokio::select! {
+            biased;
+            end = drive(&mut http, &watch, &server) => end,
+            _ = stream.ready(Interest::ERROR) => End::Reset,
+        };
+        let head = http.into_parts().read_buf;
+        let Some(mut stream) = Arc::into_inner(stream) else { return };
         match end {
             End::Done => {
                 if let Some(status) = watch.refusal() {
@@ -92,6 +99,8 @@ impl Connection {
                 close(stream, &server).await;
             }
             End::TimedOut => {}
+            // What is under way for the request is given up.
+            End::Reset => tracing::debug!("a client reset its connection"),
         }
     }
 
