@@ -1,6 +1,8 @@
 //! Bodies: B1 to B24, W9, E10.
 
 use countersign_server::http::server::Limits;
+use futures::FutureExt as _;
+use futures::future::select_all;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
@@ -261,7 +263,11 @@ async fn b16_a_body_of_a_caller_who_shows_no_token_is_at_most_16_kib() {
 
 /// Sends all of a request but the last byte of its body.
 async fn hold(server: &Server, path: &str, body: &[u8]) -> Client {
-    let mut client = Client::connect(server.address).await;
+    hold_from("127.0.0.1", server, path, body).await
+}
+
+async fn hold_from(from: &str, server: &Server, path: &str, body: &[u8]) -> Client {
+    let mut client = Client::connect_from(from, server.address).await;
     let request = post_json(path, body);
     client.write(&request[..request.len() - 1]).await;
     client
@@ -288,6 +294,41 @@ async fn bodies_that_are_being_read_share_a_budget() {
         held.write(b"}").await;
         assert_eq!(held.answer().await.status, 200, "{path}");
         assert_eq!(one(server.address, &post_json(path, &large)).await.status, 200);
+    }
+}
+
+/// Expects that one of these clients is answered that there is no room, and forgets it.
+async fn one_is_refused(clients: &mut Vec<Client>) {
+    let answers = clients.iter_mut().map(|client| client.answer().boxed());
+    let (answer, index, _) = select_all(answers).await;
+    assert_eq!((answer.status, answer.header("retry-after")), (503, Some("1")));
+    assert_eq!(answer.json()["code"], "overloaded");
+    clients.remove(index);
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_their_body_are_bounded_in_all_and_by_address() {
+    // Twenty of each half. An address may have eight.
+    let server = Server::with(Limits { max_waiting_bodies: 40, ..Limits::default() }).await;
+    let body = object_of(100);
+    for path in ["/anonymous", "/object"] {
+        let mut held = Vec::new();
+        for (from, wanted) in [("127.0.0.2", 9), ("127.0.0.3", 9), ("127.0.0.4", 5)] {
+            for _ in 0..wanted {
+                held.push(hold_from(from, &server, path, &body).await);
+            }
+            one_is_refused(&mut held).await;
+        }
+        assert_eq!(held.len(), 20, "{path}");
+        // A body that comes with its head does not wait.
+        assert_eq!(one(server.address, &post_json(path, &body)).await.status, 200, "{path}");
+        for client in &mut held {
+            client.write(b"}").await;
+            assert_eq!(client.answer().await.status, 200, "{path}");
+        }
+        let mut client = hold_from("127.0.0.2", &server, path, &body).await;
+        client.write(b"}").await;
+        assert_eq!(client.answer().await.status, 200, "{path}");
     }
 }
 

@@ -14,8 +14,9 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::Limits;
+use super::shares::{Share, Shares};
 use super::watch::{Busy, Watch};
+use super::{Limits, Peer};
 use crate::http::code;
 use crate::http::problem::Problem;
 
@@ -32,7 +33,7 @@ pub enum BodyFault {
         /// `Limits::max_body`, or `Limits::max_anonymous_body`.
         limit: usize,
     },
-    /// The bodies that are being read take as much memory as they may.
+    /// The requests whose bodies are being read take as much memory as they may.
     #[error("there is no memory for the body now")]
     NoRoom,
     /// It was not whole within `Limits::body_timeout`.
@@ -57,7 +58,7 @@ pub(crate) fn timed_out() -> Problem {
 
 /// What is said when there is no memory for a body.
 pub(crate) fn no_room_for_body() -> Problem {
-    let detail = "The server is reading as many large bodies as it can hold.";
+    let detail = "The server is reading as many bodies as it can hold.";
     Problem::new(code::OVERLOADED, detail).retry_after(Duration::from_secs(1))
 }
 
@@ -94,18 +95,44 @@ impl BodyLimit {
 
 /// Memory for all bodies that are being read. Callers who have proved who they are have a part of
 /// their own, which others cannot use up.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct BodyBudget {
-    anonymous: Arc<Semaphore>,
-    known: Arc<Semaphore>,
+    anonymous: Room,
+    known: Room,
+}
+
+/// One part of the budget.
+#[derive(Clone)]
+struct Room {
+    bytes: Arc<Semaphore>,
+    /// Requests that wait for their body: each takes memory, however small the body is.
+    waiting: Arc<Semaphore>,
+    /// Those of one address.
+    shares: Arc<Shares>,
 }
 
 impl BodyBudget {
     pub(super) fn new(limits: &Limits) -> Self {
-        let half = (limits.body_budget / 2).min(Semaphore::MAX_PERMITS);
-        let half = || Arc::new(Semaphore::new(half));
-        Self { anonymous: half(), known: half() }
+        Self { anonymous: Room::half(limits), known: Room::half(limits) }
     }
+}
+
+impl Room {
+    fn half(limits: &Limits) -> Self {
+        let half = |of: usize| (of / 2).min(Semaphore::MAX_PERMITS);
+        let waiting = half(limits.max_waiting_bodies);
+        Self {
+            bytes: Arc::new(Semaphore::new(half(limits.body_budget))),
+            waiting: Arc::new(Semaphore::new(waiting)),
+            shares: Shares::new("requests that wait for their body", waiting, limits),
+        }
+    }
+}
+
+/// A place among the requests that wait for their body.
+struct Place {
+    _seat: OwnedSemaphorePermit,
+    _share: Share,
 }
 
 /// A request's body, read only when it is asked for.
@@ -115,6 +142,8 @@ pub(super) struct Bounded {
     received: usize,
     budget: BodyBudget,
     counted: Option<OwnedSemaphorePermit>,
+    place: Option<Place>,
+    peer: Peer,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     finished: Arc<AtomicBool>,
@@ -123,7 +152,7 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) fn new(
-        inner: Incoming,
+        (inner, peer): (Incoming, Peer),
         limits: &Limits,
         budget: BodyBudget,
         watch: Arc<Watch>,
@@ -133,6 +162,8 @@ impl Bounded {
             received: 0,
             budget,
             counted: None,
+            place: None,
+            peer,
             deadline: Instant::now() + limits.body_timeout,
             timer: None,
             finished: Arc::default(),
@@ -178,8 +209,7 @@ impl Bounded {
         }
         let budget = match &self.counted {
             Some(counted) => counted.semaphore(),
-            None if self.limit.is_raised() => &self.budget.known,
-            None => &self.budget.anonymous,
+            None => &self.room().bytes,
         };
         let more = u32::try_from(more).map_err(|_| BodyFault::NoRoom)?;
         let more = Arc::clone(budget).try_acquire_many_owned(more);
@@ -189,6 +219,22 @@ impl Bounded {
             none => *none = Some(more),
         }
         Ok(())
+    }
+
+    /// Takes a place among the requests that wait, since more of the body has not come yet.
+    fn wait(&mut self) -> Result<(), BodyFault> {
+        if self.place.is_some() {
+            return Ok(());
+        }
+        let room = self.room();
+        let share = room.shares.take(self.peer.0).ok_or(BodyFault::NoRoom)?;
+        let seat = Arc::clone(&room.waiting).try_acquire_owned().map_err(|_| BodyFault::NoRoom)?;
+        self.place = Some(Place { _seat: seat, _share: share });
+        Ok(())
+    }
+
+    fn room(&self) -> &Room {
+        if self.limit.is_raised() { &self.budget.known } else { &self.budget.anonymous }
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -213,12 +259,18 @@ impl HttpBody for Bounded {
             if self.poll_timer(cx).is_ready() {
                 return Poll::Ready(Some(Err(BodyFault::TimedOut)));
             }
-            let frame = match std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx)) {
-                Some(Ok(frame)) => frame,
-                Some(Err(_)) => return Poll::Ready(Some(Err(BodyFault::Broken))),
-                None => {
+            let frame = match Pin::new(&mut self.inner).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => frame,
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(Some(Err(BodyFault::Broken))),
+                Poll::Ready(None) => {
                     self.finished.store(true, Ordering::Relaxed);
                     return Poll::Ready(None);
+                }
+                Poll::Pending => {
+                    return match self.wait() {
+                        Ok(()) => Poll::Pending,
+                        Err(fault) => Poll::Ready(Some(Err(fault))),
+                    };
                 }
             };
             if let Ok(data) = frame.into_data() {

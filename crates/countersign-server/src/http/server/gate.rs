@@ -75,6 +75,7 @@ impl Gate {
             return None;
         }
         let watch = Arc::clone(&self.watch);
+        let body = (body, Peer(self.peer));
         let body = Bounded::new(body, &self.limits, self.budget.clone(), watch);
         let finished = body.finished();
         request.extensions_mut().insert(body.limit());

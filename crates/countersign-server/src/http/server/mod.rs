@@ -126,6 +126,9 @@ pub struct Limits {
     pub body_budget: usize,
     /// Cookies in a request.
     pub max_cookies: usize,
+    /// Requests that wait for their body at once. A half is for requests with a token or an API key
+    /// that was verified, the other half for all others; an address has a quarter of each.
+    pub max_waiting_bodies: usize,
     /// Bytes of all cookies of a request.
     pub max_cookie_bytes: usize,
     /// Host names that requests may carry. Addresses, loopback names and names without a dot are
@@ -156,6 +159,7 @@ impl Default for Limits {
             max_body: 64 * 1024,
             max_anonymous_body: 16 * 1024,
             body_budget: 8 * 1024 * 1024,
+            max_waiting_bodies: 3_000,
             max_cookies: 100,
             max_cookie_bytes: 8 * 1024,
             hosts: Vec::new(),
@@ -194,7 +198,7 @@ pub async fn serve(
     let seats = seats(limits.max_connections);
     let server = Arc::new(Server {
         seats: Arc::new(Semaphore::new(seats)),
-        shares: Shares::new(seats, &limits),
+        shares: Shares::new("connections", seats, &limits),
         budget: BodyBudget::new(&limits),
         refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
         builder: connection::builder(&limits),

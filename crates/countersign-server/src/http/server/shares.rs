@@ -1,4 +1,5 @@
-//! Connections of one address: a quarter of all, so that no client keeps the others out.
+//! What one address may have at once: a quarter of all connections, so that no client keeps the others
+//! out, and of all requests that wait for their body.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -12,34 +13,37 @@ use tokio::time::Instant;
 use super::{Limits, Peer};
 use crate::network;
 
-/// The part of all connections that one address may have: one in so many.
+/// The part of all that one address may have: one in so many.
 const PART: usize = 4;
-/// Connections that each address may have, however few there may be in all: a browser opens six.
-const MIN_CONNECTIONS: usize = 8;
-/// The log is told of an address with too many connections at most this often.
+/// What each address may have, however little there may be in all: a browser opens six connections.
+const MIN_SHARE: usize = 8;
+/// The log is told of an address with more at most this often.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
-/// The number of open connections of each address; of IPv6 addresses, of each /64.
+/// How many each address has at once; of IPv6 addresses, each /64.
 pub(super) struct Shares {
-    max_connections: usize,
+    /// What is counted, for the log.
+    counted: &'static str,
+    most: usize,
     is_enforced: bool,
     trusted_proxies: Vec<IpNet>,
     open: Mutex<HashMap<IpAddr, usize>>,
     warned_at: Mutex<Option<Instant>>,
 }
 
-/// One connection, which is counted until this is dropped.
+/// One that is counted until this is dropped.
 pub(super) struct Share {
     shares: Arc<Shares>,
-    /// `None` for a trusted proxy, whose connections are not counted.
+    /// `None` for a trusted proxy, which may have any number.
     network: Option<IpAddr>,
 }
 
 impl Shares {
-    /// The shares of a server that holds so many connections.
-    pub(super) fn new(seats: usize, limits: &Limits) -> Arc<Self> {
+    /// The shares of a server that holds so many in all.
+    pub(super) fn new(counted: &'static str, all: usize, limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            max_connections: (seats / PART).max(MIN_CONNECTIONS),
+            counted,
+            most: (all / PART).max(MIN_SHARE),
             is_enforced: limits.enforces_shares,
             trusted_proxies: limits.trusted_proxies.clone(),
             open: Mutex::default(),
@@ -47,7 +51,7 @@ impl Shares {
         })
     }
 
-    /// Counts a connection; `None` where its address has as many as it may.
+    /// Counts one more; `None` where its address has as many as it may.
     pub(super) fn take(self: &Arc<Self>, peer: SocketAddr) -> Option<Share> {
         let shares = Arc::clone(self);
         if Peer(peer).is_in(&self.trusted_proxies) {
@@ -56,7 +60,7 @@ impl Shares {
         let network = network::of(peer.ip());
         let mut all = self.open.lock();
         let open = all.entry(network).or_default();
-        if *open >= self.max_connections {
+        if *open >= self.most {
             self.warn(network);
             if self.is_enforced {
                 return None;
@@ -75,10 +79,11 @@ impl Shares {
         *warned_at = Some(Instant::now());
         tracing::warn!(
             %network,
-            connections = self.max_connections,
+            counted = self.counted,
+            number = self.most,
             refused = self.is_enforced,
-            "one address has a quarter of all connections; if a proxy connects from there, name it \
-             in trusted_proxies"
+            "one address has a quarter of all connections, or of all requests that wait for their \
+             body; if a proxy connects from there, name it in trusted_proxies"
         );
     }
 }
@@ -106,7 +111,7 @@ mod tests {
 
     #[test]
     fn each_address_has_a_quarter_and_each_64_of_ipv6_is_one_address() {
-        let shares = Shares::new(40, &Limits::default());
+        let shares = Shares::new("connections", 40, &Limits::default());
         let mut taken: Vec<_> = (0..10)
             .map(|host| shares.take(peer(&format!("2001:db8::{host}"))).expect("there is room"))
             .collect();
@@ -122,11 +127,13 @@ mod tests {
     #[test]
     fn a_trusted_proxy_has_any_number_and_others_do_where_shares_are_not_enforced() {
         let trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
-        let shares = Shares::new(40, &Limits { trusted_proxies, ..Limits::default() });
+        let shares =
+            Shares::new("connections", 40, &Limits { trusted_proxies, ..Limits::default() });
         let mut taken = Vec::new();
         taken.extend((0..100).map_while(|_| shares.take(peer("::ffff:10.1.2.3"))));
         assert_eq!(taken.len(), 100);
-        let shares = Shares::new(40, &Limits { enforces_shares: false, ..Limits::default() });
+        let shares =
+            Shares::new("connections", 40, &Limits { enforces_shares: false, ..Limits::default() });
         let mut taken = Vec::new();
         taken.extend((0..100).map_while(|_| shares.take(peer("10.1.2.3"))));
         assert_eq!(taken.len(), 100);
