@@ -17,6 +17,7 @@ pub mod http;
 pub mod identifier;
 pub mod import;
 pub mod keys;
+mod memory;
 pub mod metrics;
 pub mod network;
 pub mod node;

@@ -30,6 +30,7 @@ use crate::entropy::Entropy;
 use crate::error::{Error, Result};
 use crate::identifier::Shapes;
 use crate::keys::{Keys, Sealing};
+use crate::memory;
 use crate::metrics::Metrics;
 use crate::node::{self, Node};
 use crate::numbers::Numbers;
@@ -331,7 +332,8 @@ impl App {
 
     /// What a server does beside answering: learns what other nodes changed, says that it lives,
     /// compares its clock with the database's, writes which tokens were used, seals events, rotates
-    /// keys, removes what is over, and does what Redis is for. Runs until it is dropped.
+    /// keys, removes what is over, returns freed memory, and does what Redis is for. Runs until it is
+    /// dropped.
     pub async fn attend(&self) {
         // On the heap: each of these is large.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });
@@ -340,7 +342,7 @@ impl App {
             tokio::join!(self.follow(), speak, self.write_uses(), self.shared_clock.watch())
         });
         let care = Box::pin(async { tokio::join!(self.keep_sealing(), self.keep_rotating()) });
-        tokio::join!(follow, care, self.keep_house(), with_redis);
+        tokio::join!(follow, care, self.keep_house(), with_redis, memory::return_freed());
     }
 
     /// Nothing that takes long stands between two looks: it would make this node stale.

@@ -59,14 +59,14 @@ async fn gives_back(server: &Server, before: Memory) {
     until(async || small().then_some(())).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn large_bodies_that_are_held_take_little_memory_and_give_it_back() {
+/// Holds logins whose body is announced with `length` bytes and lacks the last 400.
+async fn hold_bodies(length: usize) {
     let place = place();
     let (server, address) = serve(&place).await;
     let before = Memory::of(&server);
     println!("before: {before}");
-    let mut request = login_head(16 * 1024).into_bytes();
-    request.resize(request.len() + 16_000, b' ');
+    let mut request = login_head(length).into_bytes();
+    request.resize(request.len() + length - 400, b' ');
     let mut held = Vec::new();
     for number in 0..connections(CONNECTIONS) {
         let mut stream = connect(address, number).await;
@@ -83,6 +83,16 @@ async fn large_bodies_that_are_held_take_little_memory_and_give_it_back() {
     drop(held);
     gives_back(&server, before).await;
     println!("after: {}", Memory::of(&server));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_bodies_that_are_held_take_little_memory_and_give_it_back() {
+    hold_bodies(16 * 1024).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn small_bodies_that_are_held_take_little_memory_and_give_it_back() {
+    hold_bodies(2_400).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
