@@ -452,7 +452,7 @@ async fn api_keys(db: Db, node: &Node) -> Result<ApiKeys, DbError> {
 /// How many writes of one user are under way at a time: a part of the connections. SQLite's writer
 /// runs one after another anyway.
 fn user_gate(config: &Config, db: &Db) -> Option<UserGate> {
-    let at_a_time = (config.database.max_connections / 4).clamp(1, 4);
+    let at_a_time = (config.database.max_connections / 8).clamp(1, 2);
     let at_a_time = usize::try_from(at_a_time).unwrap_or(1);
     (db.kind() != db::Kind::Sqlite).then(|| UserGate::new(at_a_time))
 }

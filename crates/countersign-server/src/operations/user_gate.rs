@@ -11,8 +11,9 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 
-/// How long a write waits for those before it.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// How long a write waits for those before it. It may then wait two seconds for a connection and two for
+/// the row, and every request is answered within five.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// When to try again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
