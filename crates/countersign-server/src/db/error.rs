@@ -25,6 +25,9 @@ pub enum DbError {
     /// The database cannot be read, or what is read makes no sense.
     #[error("the database is damaged: {0}")]
     Damaged(String),
+    /// The database's user lacks a right that it had.
+    #[error("the database user lacks a right: {0}")]
+    Forbidden(String),
     /// All connections are in use, and none of them came free in time. Nothing was done.
     #[error("the database has too much to do: {0}")]
     Busy(&'static str),
@@ -90,7 +93,7 @@ impl DbError {
     /// Whether the database cannot be used before somebody does something about it, whoever asks
     /// and whatever is asked.
     pub fn is_unusable(&self) -> bool {
-        matches!(self, Self::Unwritable(_) | Self::Damaged(_))
+        matches!(self, Self::Unwritable(_) | Self::Damaged(_) | Self::Forbidden(_))
     }
 
     /// Whether the connection must not be used again.
@@ -192,6 +195,7 @@ fn refused(code: &str, message: String) -> DbError {
         "25006" | "53100" | "58030" | "1290" | "1836" | "1021" | "1026" | "1030" | "1114" => {
             DbError::Unwritable(message)
         }
+        "42501" | "1142" | "1143" | "1227" => DbError::Forbidden(message),
         "XX001" | "XX002" | "1712" => DbError::Damaged(message),
         _ if code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2]) => {
             DbError::Unavailable(message)
@@ -212,6 +216,10 @@ mod tests {
         }
         for code in ["XX001", "XX002", "1712"] {
             assert_eq!(kind(code), DbError::Damaged(String::new()), "{code}");
+        }
+        for code in ["42501", "1142", "1143"] {
+            assert_eq!(kind(code), DbError::Forbidden(String::new()), "{code}");
+            assert!(kind(code).is_unusable() && kind(code).is_unavailable(), "{code}");
         }
         for code in ["55P03", "57P01", "53300", "08006", "1205", "1040"] {
             assert_eq!(kind(code), DbError::Unavailable(String::new()), "{code}");

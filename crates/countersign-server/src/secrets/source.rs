@@ -123,7 +123,10 @@ impl Exposure {
         }
         let is_read_only =
             statvfs(path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::RDONLY));
-        Some(Self { mode, is_mounted: is_read_only || path.starts_with(MOUNTED_SECRETS) })
+        // A link may lead there, as in Kubernetes, and `..` may lead away.
+        let target = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let is_secret = target.starts_with(MOUNTED_SECRETS);
+        Some(Self { mode, is_mounted: is_read_only || is_secret })
     }
 }
 
