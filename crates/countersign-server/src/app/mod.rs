@@ -19,7 +19,7 @@ use tokio::sync::{Notify, Semaphore};
 use zeroize::Zeroizing;
 
 pub(crate) use self::start::database_options;
-pub use self::start::{Notices, Setup, StartError, check_database_file};
+pub use self::start::{Notices, Setup, StartError, check_database_file, is_absent};
 use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis, shared_clock};
 use crate::api_keys::ApiKeys;
 use crate::audit::Audit;

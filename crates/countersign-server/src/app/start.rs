@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -75,9 +75,9 @@ pub enum StartError {
     /// A command would write times that are wrong. A server starts, and refuses to serve meanwhile.
     #[error("{0}")]
     Clock(String),
-    /// The SQLite file is gone, and what was written beside it is there.
+    /// The SQLite file is gone or empty, and what was written beside it is there.
     #[error(
-        "database.url: {} is missing, and {} shows that there was a database; mount or restore it, \
+        "database.url: {} is missing or empty, and {} shows that there was a database; mount or restore it, \
          or start with --new-database to begin with an empty one", file.display(), beside.display()
     )]
     DatabaseMissing {
@@ -115,10 +115,16 @@ pub struct Notices {
     pub created: Option<PathBuf>,
 }
 
-/// Refuses a SQLite file that is missing although its write-ahead log, the master secret that was
-/// made for it or its audit file is there: a start would make an empty database in its place.
+/// Whether there is no database in this SQLite file: it is missing, or has no bytes.
+pub fn is_absent(file: &Path) -> bool {
+    fs::metadata(file).map_or(true, |metadata| metadata.len() == 0)
+}
+
+/// Refuses a SQLite file that is missing or empty although its write-ahead log, the master secret that
+/// was made for it or its audit file is there: a start would make an empty database in its place, and
+/// SQLite would delete the log.
 pub fn check_database_file(config: &Config) -> Result<(), StartError> {
-    let Some(file) = config.sqlite_file().filter(|file| !file.exists()) else { return Ok(()) };
+    let Some(file) = config.sqlite_file().filter(|file| is_absent(file)) else { return Ok(()) };
     let mut log = file.clone().into_os_string();
     log.push("-wal");
     let secret = config.database_is_in_data_dir().then(|| generated_file(&config.data_dir));

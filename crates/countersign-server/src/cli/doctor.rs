@@ -14,8 +14,8 @@ use url::Url;
 
 use super::output::table;
 use super::{Failure, Settings};
-use crate::app::check_database_file;
 use crate::app::inspect::{Inspected, inspect};
+use crate::app::{check_database_file, is_absent};
 use crate::clock::{Clock, Time};
 use crate::config::{Config, Overrides};
 use crate::db::{Db, DbError};
@@ -92,7 +92,7 @@ impl Doctor {
         }
         if let Err(error) = check_database_file(&config) {
             found.fail("start", error.to_string());
-        } else if config.sqlite_file().is_some_and(|file| !file.exists()) {
+        } else if config.sqlite_file().is_some_and(|file| is_absent(&file)) {
             found.fine("start", "nothing is set up yet; the first start makes the database");
         } else {
             check_start(&mut found, &config).await;

@@ -100,6 +100,32 @@ async fn a_database_that_vanished_beside_its_secret_is_not_begun_anew_unasked() 
 }
 
 #[tokio::test]
+async fn an_empty_file_is_no_database_either() {
+    let place = Place::new();
+    let server = place.serve().await;
+    assert_eq!(register(&server, "before").await, 201);
+    server.kill();
+    let (file, log) = ("countersign.db", "countersign.db-wal");
+    let size = |name: &str| fs::metadata(place.data_dir().join(name)).expect("it is there").len();
+    let before = size(log);
+    fs::write(place.data_dir().join(file), "").expect("it is ours");
+    let commands: [&[&str]; 6] = [
+        &["doctor"],
+        &["migrate", "--check"],
+        &["migrate"],
+        &["user", "list"],
+        &["events", "verify"],
+        &["serve", "--listen", "127.0.0.1:0"],
+    ];
+    for command in commands {
+        let ran = place.run(command, "");
+        assert_eq!(ran.code, Some(1), "{command:?}: {ran:?}");
+        assert!((ran.stdout + &ran.stderr).contains("--new-database"), "{command:?}");
+        assert_eq!((size(file), size(log)), (0, before), "{command:?}: nothing was touched");
+    }
+}
+
+#[tokio::test]
 async fn damage_is_unavailable_and_told_once_with_the_file() {
     let place = Place::new();
     let server = place.serve().await;
@@ -238,4 +264,33 @@ async fn a_server_that_turns_read_only_is_not_ready() {
     assert!(ran.stdout.contains("read-only"), "{ran:?}");
     turn("off").await;
     recovers(&server, "during").await;
+}
+
+#[tokio::test]
+async fn a_server_whose_database_user_lost_a_right_is_not_ready() {
+    let Some(database) = TestDatabase::on_database(countersign_server::db::Kind::Postgres).await
+    else {
+        return;
+    };
+    let name = database.url.rsplit('/').next().and_then(|name| name.split('?').next());
+    let name = name.expect("a database").to_owned();
+    let role = format!("{name}_user");
+    run(&database.url, format!("CREATE ROLE {role} LOGIN")).await;
+    run(&database.url, format!("ALTER DATABASE {name} OWNER TO {role}")).await;
+    let mut url = url::Url::parse(&database.url).expect("a URL");
+    url.set_username(&role).expect("it has a host");
+    let place = Place::new()
+        .set("COUNTERSIGN_DATABASE__URL", url.as_str())
+        .set("COUNTERSIGN_MASTER_SECRET", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=");
+    let server = place.serve().await;
+    let session = server.register("before").await;
+    run(&database.url, format!("REVOKE INSERT, UPDATE ON users, sessions FROM {role}")).await;
+    assert_eq!(register(&server, "during").await, 503);
+    let body = json!({ "refresh_token": session.refresh });
+    assert_eq!(server.post("/v1/refresh", body).await.0, 503);
+    // Other tables can be written meanwhile.
+    for _ in 0..3 {
+        assert!(blames_database(&server, "lacks a right").await);
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    }
 }
