@@ -70,7 +70,8 @@ fn session_of(number: u64, expires_at: Time, ended: Option<(Time, &str)>) -> Vec
         text,
         ended.map(|(at, _)| at),
         ended.map(|(_, reason)| reason),
-        none
+        none,
+        text
     ]
     .to_vec()
 }

@@ -326,8 +326,10 @@ on_each_database! {
 
     async fn w20_a_trusted_proxy_tells_addresses_apart(server: BehindProxy) {
         server.register("alice").await;
-        for account in 0..20 {
-            let (name, address) = (format!("user{account}"), format!("2001:db8::{account}"));
+        // An invented name makes no event.
+        assert_eq!(forwarded(&server, "alice", WRONG, "2001:db8::1").await, 401);
+        for account in 1..20 {
+            let (name, address) = (format!("user{account}"), format!("2001:db8::1:{account}"));
             assert_eq!(forwarded(&server, &name, WRONG, &address).await, 401);
         }
         assert_eq!(forwarded(&server, "alice", PASSWORD, "2001:db8::ffff").await, 429);
@@ -521,6 +523,8 @@ on_each_database! {
         let names: Vec<_> = (0..60).map(|number| format!("user{number}")).collect();
         for name in &names {
             server.register(name).await;
+            // Registrations have a limit of their own.
+            server.advance(Duration::from_mins(1)).await;
         }
         let log_in = names.iter().map(|name| forwarded(server, name, PASSWORD, "192.0.2.1"));
         let statuses = join_all(log_in).await;
@@ -626,11 +630,13 @@ on_each_database! {
     async fn an_attempt_that_there_was_no_room_for_is_not_counted(server: Narrow) {
         let Narrow(server) = server;
         server.register("alice").await;
-        let answers = join_all((0..5).map(|_| server.log_in_answer("alice", WRONG))).await;
+        let names: Vec<String> = (0..16).map(|number| format!("nobody-{number}")).collect();
+        let answers = join_all(names.iter().map(|name| server.log_in_answer(name, WRONG))).await;
         let (refused, hashed): (Vec<_>, Vec<_>) =
             answers.iter().partition(|answer| answer.status == 503);
         assert!(!refused.is_empty(), "{answers:?}");
         assert!(hashed.iter().all(|answer| answer.status == 401), "{hashed:?}");
+        // The address they all come from has as many failures as there were hashes.
         assert_eq!(usize::try_from(server.count(MOST_FAILURES).await), Ok(hashed.len()));
     }
 }

@@ -29,6 +29,8 @@ sql! {
     PASSWORDS_BACK = "ALTER TABLE passwords_away RENAME TO passwords";
     IDENTIFIERS_AWAY = "ALTER TABLE identifiers RENAME TO identifiers_away";
     IDENTIFIERS_BACK = "ALTER TABLE identifiers_away RENAME TO identifiers";
+    EVENTS_AWAY = "ALTER TABLE events RENAME TO events_away";
+    EVENTS_BACK = "ALTER TABLE events_away RENAME TO events";
     SESSIONS_AWAY = "ALTER TABLE sessions RENAME TO sessions_away";
     COUNT_EVENTS = "SELECT COUNT(*) FROM events";
     USERS_AWAY = "ALTER TABLE users RENAME TO users_away";
@@ -495,8 +497,11 @@ on_each_database! {
         flask.execute(IDENTIFIERS_BACK, vec![]).await;
         assert_eq!(flask.users().await, 1, "a registration that failed left nothing");
 
-        flask.execute(SESSIONS_AWAY, vec![]).await;
+        flask.execute(EVENTS_AWAY, vec![]).await;
         assert_fails(&flask.login(MOBILE, "123456").await, 1001, NOT_COMMITTED);
+        flask.execute(EVENTS_BACK, vec![]).await;
+        flask.execute(SESSIONS_AWAY, vec![]).await;
+        assert_fails(&flask.login(MOBILE, "123456").await, 1001, NOT_READ);
         assert_fails(&flask.logout(&token).await, 1001, OUT_OF_TOUCH);
         assert_identified(&flask.identify(&token).await);
     }
