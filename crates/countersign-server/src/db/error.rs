@@ -188,9 +188,12 @@ fn refused(code: &str, message: String) -> DbError {
         // A statement of this name is there already, or is not there.
         "42P05" | "26000" => DbError::Pooler,
         "40001" | "40P01" | "1213" | "1020" => DbError::Conflict(message),
-        // A lock not given in time, a cancelled statement, too many connections, a shutdown.
-        "55P03" | "57014" | "1205" | "1040" | "1053" | "1158" | "1159" | "1160" | "1161"
-        | "1317" | "3024" | "1969" => DbError::Unavailable(message),
+        // A lock not given in time, a cancelled statement, a transaction that waited or took too long,
+        // too many connections, a shutdown, a connection that the server ended.
+        "55P03" | "57014" | "25P03" | "25P04" | "1205" | "1040" | "1053" | "1158" | "1159"
+        | "1160" | "1161" | "1317" | "1927" | "3024" | "1969" | "4031" => {
+            DbError::Unavailable(message)
+        }
         // A standby, a full disk or table, a disk that fails.
         "25006" | "53100" | "58030" | "1290" | "1836" | "1021" | "1026" | "1030" | "1114" => {
             DbError::Unwritable(message)
@@ -221,7 +224,9 @@ mod tests {
             assert_eq!(kind(code), DbError::Forbidden(String::new()), "{code}");
             assert!(kind(code).is_unusable() && kind(code).is_unavailable(), "{code}");
         }
-        for code in ["55P03", "57P01", "53300", "08006", "1205", "1040"] {
+        for code in
+            ["25P03", "25P04", "1927", "4031", "55P03", "57P01", "53300", "08006", "1205", "1040"]
+        {
             assert_eq!(kind(code), DbError::Unavailable(String::new()), "{code}");
             assert!(!kind(code).is_unusable() && kind(code).is_unavailable(), "{code}");
         }
