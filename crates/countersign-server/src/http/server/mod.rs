@@ -159,7 +159,7 @@ impl Default for Limits {
             max_body: 64 * 1024,
             max_anonymous_body: 16 * 1024,
             body_budget: 8 * 1024 * 1024,
-            max_waiting_bodies: 5_000,
+            max_waiting_bodies: 4_400,
             max_cookies: 100,
             max_cookie_bytes: 8 * 1024,
             hosts: Vec::new(),
