@@ -1,5 +1,6 @@
 //! Bodies on their way in, bounded in size and time, and on their way out.
 
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -14,9 +15,9 @@ use hyper::body::Incoming;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::Limits;
 use super::shares::{Share, Shares};
 use super::watch::{Busy, Watch};
-use super::{Limits, Peer};
 use crate::http::code;
 use crate::http::problem::Problem;
 
@@ -95,14 +96,12 @@ impl BodyLimit {
 
 /// Memory for all bodies that are being read. Callers who have proved who they are have a part of
 /// their own, which others cannot use up.
-#[derive(Clone)]
 pub(super) struct BodyBudget {
     anonymous: Room,
     known: Room,
 }
 
 /// One part of the budget.
-#[derive(Clone)]
 struct Room {
     bytes: Arc<Semaphore>,
     /// Requests that wait for their body: each takes memory, however small the body is.
@@ -115,6 +114,13 @@ impl BodyBudget {
     pub(super) fn new(limits: &Limits) -> Self {
         Self { anonymous: Room::half(limits), known: Room::half(limits) }
     }
+}
+
+/// The budget for the requests of one client.
+#[derive(Clone)]
+pub(super) struct ClientBudget {
+    pub(super) budget: Arc<BodyBudget>,
+    pub(super) peer: SocketAddr,
 }
 
 impl Room {
@@ -140,10 +146,9 @@ pub(super) struct Bounded {
     inner: Incoming,
     limit: BodyLimit,
     received: usize,
-    budget: BodyBudget,
+    budget: ClientBudget,
     counted: Option<OwnedSemaphorePermit>,
     place: Option<Place>,
-    peer: Peer,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
     finished: Arc<AtomicBool>,
@@ -152,9 +157,9 @@ pub(super) struct Bounded {
 
 impl Bounded {
     pub(super) fn new(
-        (inner, peer): (Incoming, Peer),
+        inner: Incoming,
         limits: &Limits,
-        budget: BodyBudget,
+        budget: ClientBudget,
         watch: Arc<Watch>,
     ) -> Self {
         Self {
@@ -163,7 +168,6 @@ impl Bounded {
             budget,
             counted: None,
             place: None,
-            peer,
             deadline: Instant::now() + limits.body_timeout,
             timer: None,
             finished: Arc::default(),
@@ -227,14 +231,15 @@ impl Bounded {
             return Ok(());
         }
         let room = self.room();
-        let share = room.shares.take(self.peer.0).ok_or(BodyFault::NoRoom)?;
+        let share = room.shares.take(self.budget.peer).ok_or(BodyFault::NoRoom)?;
         let seat = Arc::clone(&room.waiting).try_acquire_owned().map_err(|_| BodyFault::NoRoom)?;
         self.place = Some(Place { _seat: seat, _share: share });
         Ok(())
     }
 
     fn room(&self) -> &Room {
-        if self.limit.is_raised() { &self.budget.known } else { &self.budget.anonymous }
+        let budget = &self.budget.budget;
+        if self.limit.is_raised() { &budget.known } else { &budget.anonymous }
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {

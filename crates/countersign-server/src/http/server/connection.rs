@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 
+use super::body::ClientBudget;
 use super::gate::Gate;
 use super::watch::{Phase, Watch, Watched};
 use super::{Limits, Server, Stopping, timed_out};
@@ -72,9 +73,8 @@ impl Connection {
         let gate = Gate {
             router: server.router.clone(),
             limits: Arc::clone(&server.limits),
-            budget: server.budget.clone(),
+            budget: ClientBudget { budget: Arc::clone(&server.budget), peer },
             watch: Arc::clone(&watch),
-            peer,
             stopping: Stopping(server.stopping.clone()),
         };
         let stream = Arc::new(stream);

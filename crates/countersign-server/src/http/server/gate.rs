@@ -1,7 +1,6 @@
 //! Between hyper and the router: refuses what no route should see.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +14,7 @@ use hyper::body::Incoming;
 use hyper::service::Service;
 use tower::Service as _;
 
-use super::body::{Answer, BodyBudget, Bounded};
+use super::body::{Answer, Bounded, ClientBudget};
 use super::watch::Watch;
 use super::{Limits, Peer, Stopping, head};
 use crate::http::cors;
@@ -24,9 +23,8 @@ use crate::http::cors;
 pub(super) struct Gate {
     pub(super) router: Router,
     pub(super) limits: Arc<Limits>,
-    pub(super) budget: BodyBudget,
+    pub(super) budget: ClientBudget,
     pub(super) watch: Arc<Watch>,
-    pub(super) peer: SocketAddr,
     pub(super) stopping: Stopping,
 }
 
@@ -43,7 +41,7 @@ impl Service<Request<Incoming>> for Gate {
         let (parts, body) = request.into_parts();
         let mut request = Request::from_parts(parts, Body::empty());
         let finished = self.attach(body, &mut request);
-        request.extensions_mut().insert(Peer(self.peer));
+        request.extensions_mut().insert(Peer(self.budget.peer));
         request.extensions_mut().insert(self.stopping.clone());
         let mut router = self.router.clone();
         Box::pin(async move {
@@ -75,7 +73,6 @@ impl Gate {
             return None;
         }
         let watch = Arc::clone(&self.watch);
-        let body = (body, Peer(self.peer));
         let body = Bounded::new(body, &self.limits, self.budget.clone(), watch);
         let finished = body.finished();
         request.extensions_mut().insert(body.limit());

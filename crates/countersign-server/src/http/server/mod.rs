@@ -199,7 +199,7 @@ pub async fn serve(
     let server = Arc::new(Server {
         seats: Arc::new(Semaphore::new(seats)),
         shares: Shares::new("connections", seats, &limits),
-        budget: BodyBudget::new(&limits),
+        budget: Arc::new(BodyBudget::new(&limits)),
         refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
         builder: connection::builder(&limits),
         router,
@@ -234,7 +234,7 @@ fn seats(wanted: usize) -> usize {
 struct Server {
     seats: Arc<Semaphore>,
     shares: Arc<Shares>,
-    budget: BodyBudget,
+    budget: Arc<BodyBudget>,
     refusals: Arc<Semaphore>,
     builder: hyper::server::conn::http1::Builder,
     router: Router,

@@ -17,7 +17,7 @@ use crate::network;
 const PART: usize = 4;
 /// What each address may have, however little there may be in all: a browser opens six connections.
 const MIN_SHARE: usize = 8;
-/// The log is told of an address with more at most this often.
+/// Minimum time between two warnings about an address that has reached its share.
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How many each address has at once; of IPv6 addresses, each /64.
@@ -82,8 +82,8 @@ impl Shares {
             counted = self.counted,
             number = self.most,
             refused = self.is_enforced,
-            "one address has a quarter of all connections, or of all requests that wait for their \
-             body; if a proxy connects from there, name it in trusted_proxies"
+            "one address has a quarter of all that there may be; if a proxy connects from there, \
+             name it in trusted_proxies"
         );
     }
 }
