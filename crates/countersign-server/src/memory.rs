@@ -3,8 +3,6 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use crate::app::ticks;
-
 /// mimalloc manages more than this as a page of its own.
 const PAGE: usize = 4 * 1024 * 1024;
 
@@ -12,7 +10,7 @@ const PAGE: usize = 4 * 1024 * 1024;
 /// a page, which an idle server never does, so what a flood took would stay with it. The page allocated
 /// here is never written to, and costs no memory.
 pub(crate) async fn return_freed() {
-    let mut ticks = ticks(Duration::from_secs(1));
+    let mut ticks = tokio::time::interval(Duration::from_secs(1));
     loop {
         ticks.tick().await;
         drop(black_box(Vec::<u8>::with_capacity(PAGE)));
