@@ -19,7 +19,7 @@ use tokio::sync::{Notify, Semaphore};
 use zeroize::Zeroizing;
 
 pub(crate) use self::start::database_options;
-pub use self::start::{Notices, Setup, StartError, check_database_file, is_absent};
+pub use self::start::{Notices, Setup, StartError, check_database_file};
 use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis, shared_clock};
 use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
@@ -330,10 +330,10 @@ impl App {
         }
     }
 
-    /// What a server does beside answering: learns what other nodes changed, says that it lives,
-    /// compares its clock with the database's, writes which tokens were used, seals events, rotates
-    /// keys, removes what is over, returns freed memory, and does what Redis is for. Runs until it is
-    /// dropped.
+    /// Runs the background tasks of a server until it is dropped: reads the changes of other nodes,
+    /// sends heartbeats, compares its clock with the database's, writes which tokens were used, seals
+    /// events, rotates keys, deletes expired rows, returns freed memory, and exchanges nudges and copies
+    /// through Redis.
     pub async fn attend(&self) {
         // On the heap: each of these is large.
         let with_redis = Box::pin(async { tokio::join!(self.exchange_nudges(), self.mirror()) });

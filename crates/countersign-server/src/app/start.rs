@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,8 +77,8 @@ pub enum StartError {
     Clock(String),
     /// The SQLite file is gone or empty, and what was written beside it is there.
     #[error(
-        "database.url: {} is missing or empty, and {} shows that there was a database; mount or restore it, \
-         or start with --new-database to begin with an empty one", file.display(), beside.display()
+        "database.url: {} is missing or empty, and {} shows that there was a database; mount or \
+         restore it, or start with --new-database to begin with an empty one", file.display(), beside.display()
     )]
     DatabaseMissing {
         /// The file.
@@ -115,24 +115,22 @@ pub struct Notices {
     pub created: Option<PathBuf>,
 }
 
-/// Whether there is no database in this SQLite file: it is missing, or has no bytes.
-pub fn is_absent(file: &Path) -> bool {
-    fs::metadata(file).map_or(true, |metadata| metadata.len() == 0)
-}
-
-/// Refuses a SQLite file that is missing or empty although its write-ahead log, the master secret that
+/// Whether there is a database to open: false if the SQLite file is missing or empty.
+///
+/// # Errors
+/// [`StartError::DatabaseMissing`] for a SQLite file that is missing or empty although its write-ahead log, the master secret that
 /// was made for it or its audit file is there: a start would make an empty database in its place, and
 /// SQLite would delete the log.
-pub fn check_database_file(config: &Config) -> Result<(), StartError> {
-    let Some(file) = config.sqlite_file().filter(|file| is_absent(file)) else { return Ok(()) };
+pub fn check_database_file(config: &Config) -> Result<bool, StartError> {
+    let is_used = |path: &PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
+    let Some(file) = config.sqlite_file().filter(|file| !is_used(file)) else { return Ok(true) };
     let mut log = file.clone().into_os_string();
     log.push("-wal");
     let secret = config.database_is_in_data_dir().then(|| generated_file(&config.data_dir));
     let beside = [Some(log.into()), secret, config.audit_file()];
-    let is_used = |path: &PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
     match beside.into_iter().flatten().find(is_used) {
         Some(beside) => Err(StartError::DatabaseMissing { file, beside }),
-        None => Ok(()),
+        None => Ok(false),
     }
 }
 

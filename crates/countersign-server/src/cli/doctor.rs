@@ -14,8 +14,8 @@ use url::Url;
 
 use super::output::table;
 use super::{Failure, Settings};
+use crate::app::check_database_file;
 use crate::app::inspect::{Inspected, inspect};
-use crate::app::{check_database_file, is_absent};
 use crate::clock::{Clock, Time};
 use crate::config::{Config, Overrides};
 use crate::db::{Db, DbError};
@@ -90,12 +90,12 @@ impl Doctor {
         for warning in config.warnings().into_iter().chain(dialects::warnings(&config)) {
             found.warn("configuration", warning);
         }
-        if let Err(error) = check_database_file(&config) {
-            found.fail("start", error.to_string());
-        } else if config.sqlite_file().is_some_and(|file| is_absent(&file)) {
-            found.fine("start", "nothing is set up yet; the first start makes the database");
-        } else {
-            check_start(&mut found, &config).await;
+        match check_database_file(&config) {
+            Err(error) => found.fail("start", error.to_string()),
+            Ok(false) => {
+                found.fine("start", "nothing is set up yet; the first start makes the database");
+            }
+            Ok(true) => check_start(&mut found, &config).await,
         }
         check_redis(&mut found, &config).await;
         check_public_url(&mut found, &config).await;

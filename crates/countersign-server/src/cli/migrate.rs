@@ -4,7 +4,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::{Failure, Settings, warn};
-use crate::app::{StartError, check_database_file, database_options, is_absent};
+use crate::app::{StartError, check_database_file, database_options};
 use crate::config::{Config, Overrides};
 use crate::db::migrations::MIGRATIONS;
 use crate::db::{Db, Schema};
@@ -53,8 +53,7 @@ async fn check(settings: &Settings, config: &Config) -> Result<(), Failure> {
 
 async fn schema(config: &Config) -> Result<Schema, Failure> {
     // Connecting would make the file.
-    check_database_file(config)?;
-    if config.sqlite_file().is_some_and(|file| is_absent(&file)) {
+    if !check_database_file(config)? {
         let pending = MIGRATIONS.iter().map(|migration| migration.name).collect();
         return Ok(Schema { version: 0, pending });
     }

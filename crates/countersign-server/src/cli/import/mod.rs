@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 use self::origin::{Origin, Users};
 use self::told::{Summary, Told};
 use super::{Failure, Settings};
-use crate::app::{App, StartError, check_database_file, database_options, is_absent};
+use crate::app::{App, StartError, check_database_file, database_options};
 use crate::clock::{Clock, Time};
 use crate::config::{Config, DialectConfig, Overrides};
 use crate::db::{Db, DbOptions};
@@ -264,8 +264,7 @@ impl Import {
 
 /// The database that is there, if one is. Nothing is made, and nothing is brought up to date.
 async fn look_into(config: &Config) -> Result<Option<Db>, Failure> {
-    check_database_file(config)?;
-    if config.sqlite_file().is_some_and(|file| is_absent(&file)) {
+    if !check_database_file(config)? {
         return Ok(None);
     }
     let options = DbOptions { read_only: true, ..database_options(config) };
