@@ -236,19 +236,27 @@ async fn a_file_that_cannot_be_read_is_unavailable() {
     assert!(readiness(&server).await.1["failing"].to_string().contains("database"));
 }
 
+fn place_on(database_url: &str) -> Place {
+    Place::new()
+        .set("COUNTERSIGN_DATABASE__URL", database_url)
+        .set("COUNTERSIGN_MASTER_SECRET", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=")
+}
+
+fn name_of(database: &TestDatabase) -> String {
+    let url = url::Url::parse(&database.url).expect("a URL");
+    url.path().trim_start_matches('/').to_owned()
+}
+
 #[tokio::test]
 async fn a_server_that_turns_read_only_is_not_ready() {
     let Some(database) = TestDatabase::on_database(countersign_server::db::Kind::Postgres).await
     else {
         return;
     };
-    let place = Place::new()
-        .set("COUNTERSIGN_DATABASE__URL", &database.url)
-        .set("COUNTERSIGN_MASTER_SECRET", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=");
+    let place = place_on(&database.url);
     let server = place.serve().await;
     assert_eq!(register(&server, "before").await, 201);
-    let name = database.url.rsplit('/').next().and_then(|name| name.split('?').next());
-    let name = name.expect("a database").to_owned();
+    let name = name_of(&database);
     let turn = async |to: &str| {
         let statement = format!("ALTER DATABASE {name} SET default_transaction_read_only = {to}");
         run(&database.url, format!("BEGIN READ WRITE; {statement}; COMMIT")).await;
@@ -272,16 +280,13 @@ async fn a_server_whose_database_user_lost_a_right_is_not_ready() {
     else {
         return;
     };
-    let name = database.url.rsplit('/').next().and_then(|name| name.split('?').next());
-    let name = name.expect("a database").to_owned();
+    let name = name_of(&database);
     let role = format!("{name}_user");
     run(&database.url, format!("CREATE ROLE {role} LOGIN")).await;
     run(&database.url, format!("ALTER DATABASE {name} OWNER TO {role}")).await;
     let mut url = url::Url::parse(&database.url).expect("a URL");
     url.set_username(&role).expect("it has a host");
-    let place = Place::new()
-        .set("COUNTERSIGN_DATABASE__URL", url.as_str())
-        .set("COUNTERSIGN_MASTER_SECRET", "q83vEjRWeJCrze8SNFZ4kKvN7xI0VniQq83vEjRWeJA=");
+    let place = place_on(url.as_str());
     let server = place.serve().await;
     let session = server.register("before").await;
     run(&database.url, format!("REVOKE INSERT, UPDATE ON users, sessions FROM {role}")).await;
