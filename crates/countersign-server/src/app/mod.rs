@@ -148,11 +148,15 @@ impl App {
         let Opened { db, master, previous, check, mut notices } = Box::pin(open(&setup)).await?;
         let Setup { config, clock, entropy, command, dialects_access_ttl, shapes, .. } = setup;
         let shared_clock = shared_clock(&db, &clock, (command, &mut notices)).await?;
-        let (now, block) = (shared_clock.now(), if command { 1 } else { 100 });
+        let block = if command { 1 } else { 100 };
         raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
-        let id = entropy.uuid(now).to_string();
+        let id = entropy.uuid(shared_clock.now()).to_string();
         let traces = if command { None } else { Traces::start(&config.traces, &id)? };
         let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
+        if !command {
+            shared_clock.hear_peers().await?;
+        }
+        let now = shared_clock.now();
         let sealing = Sealing::new(master.clone(), previous.clone());
         let seals = Seals::new(Box::pin(SealKey::load(&db, &sealing, &entropy)).await?);
         let keys = signing_keys(db.clone(), (&sealing, now), &node).await?;
@@ -372,8 +376,11 @@ impl App {
     async fn say_alive(&self) {
         let mut ticks = ticks(Duration::from_secs(1));
         loop {
-            ticks.tick().await;
-            if let Err(error) = self.node.heartbeat().await {
+            let said = tokio::select! {
+                _ = ticks.tick() => self.node.heartbeat().await,
+                () = self.node.has_newcomer() => self.node.say_alive().await,
+            };
+            if let Err(error) = said {
                 tracing::warn!(%error, "cannot tell other nodes that this one lives");
             }
         }

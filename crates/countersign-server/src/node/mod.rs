@@ -62,6 +62,7 @@ struct Inner {
     /// When this node was last in touch again after it had been out of touch.
     back_since: Mutex<Option<Moment>>,
     written: Notify,
+    newcomers: Notify,
 }
 
 type Reaction = Arc<dyn Fn() + Send + Sync>;
@@ -99,6 +100,7 @@ impl Node {
             last_word,
             back_since: Mutex::default(),
             written: Notify::new(),
+            newcomers: Notify::new(),
         }));
         this.catch_up().await?;
         Ok(this)
@@ -112,6 +114,12 @@ impl Node {
     /// Waits until changes that the others must learn were committed here since it last waited.
     pub async fn has_written(&self) {
         self.0.written.notified().await;
+    }
+
+    /// Waits until a process joined that this one did not know, on SQLite: it compares its clock with
+    /// what the others write.
+    pub async fn has_newcomer(&self) {
+        self.0.newcomers.notified().await;
     }
 
     /// Says what is to happen when another node, or this one, changed the signing keys.
@@ -202,12 +210,17 @@ impl Node {
 
     /// Says that this process lives, unless it did lately.
     pub async fn heartbeat(&self) -> Result<(), DbError> {
-        let moment = self.0.freshness.moment();
         // A database that could not be written is tried sooner, so that the node is ready again.
         let every = if self.0.db.problem().is_some() { RETRY } else { HEARTBEAT };
         if self.has_spoken_within(every) {
             return Ok(());
         }
+        self.say_alive().await
+    }
+
+    /// Says that this process lives, and what time it is by its clock.
+    pub async fn say_alive(&self) -> Result<(), DbError> {
+        let moment = self.0.freshness.moment();
         let (id, now) = (self.0.id.clone(), self.0.clock.now());
         self.0
             .db

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Node, in_memory};
 use crate::clock::Time;
-use crate::db::DbError;
+use crate::db::{DbError, Kind};
 use crate::tables::change::{self, NodeChange};
 use crate::tables::node::{self, KnownNode};
 use crate::tables::revocation;
@@ -153,9 +153,17 @@ impl Node {
                 }
             }
             self.note_sharing(&look.nodes);
+            self.note_newcomers(heard, &look.nodes);
             if !note_nodes(heard, &look.nodes, now) {
                 return Ok(());
             }
+        }
+    }
+
+    fn note_newcomers(&self, heard: &HashMap<String, Heard>, nodes: &[node::Node]) {
+        let joined = |node: &node::Node| node.ended_at.is_none() && !heard.contains_key(&node.id);
+        if self.0.db.kind() == Kind::Sqlite && nodes.iter().any(joined) {
+            self.0.newcomers.notify_one();
         }
     }
 

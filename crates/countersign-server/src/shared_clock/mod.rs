@@ -26,6 +26,11 @@ const TICK: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_secs(5);
 /// A wall clock that moved by more against the monotonic one was set: it is compared at once.
 const STEP_MILLIS: u64 = 500;
+/// How long the other processes on a SQLite file are given to say what time it is, once one joined.
+/// Longer than they take to notice it; those that were killed never answer.
+const ANSWER: Duration = Duration::from_secs(1);
+/// How often it is looked whether they did.
+const LOOK: Duration = Duration::from_millis(50);
 /// How often the database is asked in one measurement, as long as its answers are slow.
 const SAMPLES: usize = 3;
 /// A time that was read within so many milliseconds is precise enough.
@@ -98,6 +103,26 @@ impl SharedClock {
         Ok(())
     }
 
+    /// On SQLite, waits until the processes that were there before this one joined have written their
+    /// time, or for a second.
+    ///
+    /// # Errors
+    /// When the database does not tell.
+    pub async fn hear_peers(&self) -> Result<(), DbError> {
+        let hear = async {
+            while !self.are_peers_judged() {
+                tokio::time::sleep(LOOK).await;
+                self.measure().await?;
+            }
+            Ok(())
+        };
+        tokio::time::timeout(ANSWER, hear).await.unwrap_or(Ok(()))
+    }
+
+    fn are_peers_judged(&self) -> bool {
+        self.0.state.lock().peers.as_ref().is_none_or(Peers::are_judged)
+    }
+
     fn keep(&self, difference: Difference) {
         let (wall, monotonic) = (self.0.clock.now(), self.0.clock.monotonic());
         self.0.state.lock().measured = Some(Measured { difference, wall, monotonic });
@@ -144,7 +169,7 @@ impl SharedClock {
     /// When the database does not tell.
     pub async fn earliest(&self) -> Result<Option<Time>, DbError> {
         self.measure().await?;
-        if self.0.state.lock().peers.as_ref().is_some_and(|peers| !peers.are_judged()) {
+        if !self.are_peers_judged() {
             return Ok(None);
         }
         let now = self.0.clock.now();

@@ -1,5 +1,5 @@
 //! The processes that used a SQLite file before this one did, as a clock: the file has none of its
-//! own. Each writes its time every ten seconds.
+//! own. Each writes its time every ten seconds, and when another process joins.
 //!
 //! Only those that were there first count, so that of two processes whose clocks differ one serves:
 //! the later one refuses.

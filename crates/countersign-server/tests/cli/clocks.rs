@@ -177,6 +177,21 @@ on_each_database! {
         }
     }
 
+    async fn a_node_that_joins_others_with_a_wrong_clock_never_serves(machines: Machines) {
+        let right = machines.right.serve().await;
+        let alice = right.register("alice").await;
+        for offset in ["-3600", "+3600", "+40d"] {
+            machines.set_clock(offset);
+            let wrong = machines.wrong.serve().await;
+            let (status, answer) = wrong.me(&alice).await;
+            assert_eq!((status, &answer["code"]), (503, &json!("clock_skew")), "{offset}: {answer}");
+            wrong.terminate();
+            wrong.end().await;
+        }
+        let keys = machines.right.json(&["key", "list"]);
+        assert_eq!(keys["keys"].as_array().map(Vec::len), Some(1), "no key was rotated: {keys}");
+    }
+
     async fn a_node_that_is_a_day_ahead_deletes_nothing_that_still_matters(machines: Machines) {
         let right = machines.right.serve().await;
         let mut ended = Vec::new();
@@ -194,6 +209,8 @@ on_each_database! {
         until(purged).await;
         // What it deletes, it deletes right after.
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        // The one with the right clock would refuse beside the other, on SQLite.
+        wrong.kill();
         right.kill();
         let right = machines.right.serve().await;
         for session in &ended {
