@@ -4,10 +4,12 @@ use secrecy::SecretString;
 
 use super::StartError;
 use super::start::{POOLED_BY_TRANSACTION, check_master, database_options, known_check};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::db::{Db, DbOptions, Schema};
+use crate::db::{Db, DbError, DbOptions, Schema};
 use crate::entropy::Entropy;
 use crate::secrets::MasterSecret;
+use crate::tables::node;
 
 /// What is there.
 pub struct Inspected {
@@ -39,4 +41,26 @@ pub async fn inspect(
     warnings.extend(is_pooled_by_transaction.then(|| POOLED_BY_TRANSACTION.to_owned()));
     let is_rotating = check.is_some_and(|check| check != master.check_value());
     Ok(Inspected { db, schema, warnings, is_rotating })
+}
+
+/// Writes a row and deletes it again in one transaction, which is committed like every other: a full
+/// or failing disk shows only then. For a database whose schema is up to date.
+///
+/// # Errors
+/// What keeps the database from being written.
+pub async fn try_to_write(config: &Config) -> Result<(), DbError> {
+    let options = DbOptions { max_connections: 1, ..database_options(config) };
+    let db = Db::connect(options).await?;
+    let now = Clock::System.now();
+    let id = Entropy::System.uuid(now).to_string();
+    db.write("doctor", move |tx| {
+        let id = id.clone();
+        Box::pin(async move {
+            node::insert(tx, &id, now).await?;
+            node::forget(tx, &id).await
+        })
+    })
+    .await?;
+    db.close().await;
+    Ok(())
 }

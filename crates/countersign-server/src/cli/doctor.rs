@@ -15,7 +15,7 @@ use url::Url;
 use super::output::table;
 use super::{Failure, Settings};
 use crate::app::check_database_file;
-use crate::app::inspect::{Inspected, inspect};
+use crate::app::inspect::{Inspected, inspect, try_to_write};
 use crate::clock::{Clock, Time};
 use crate::config::{Config, Overrides};
 use crate::db::{Db, DbError};
@@ -36,7 +36,7 @@ const LITTLE_SPACE: u64 = 512 * 1024 * 1024;
 /// Less than this is full: the write-ahead log of SQLite grows to several megabytes.
 const NO_SPACE: u64 = 8 * 1024 * 1024;
 
-/// Looks for what is wrong, and says what to do. Changes nothing.
+/// Looks for what is wrong, and says what to do. Leaves everything as it was.
 #[derive(Args)]
 pub(super) struct Doctor {}
 
@@ -138,7 +138,7 @@ async fn check_start(found: &mut Findings, config: &Config) {
     }
     let now = Clock::System.now();
     check_clock(found, &inspected.db).await;
-    check_writable(found, &inspected).await;
+    check_writable(found, &inspected, config).await;
     check_triggers(found, &inspected).await;
     if inspected.schema.pending.is_empty() {
         check_keys(found, signing_key::list(&inspected.db).await, (now, config));
@@ -197,18 +197,25 @@ async fn check_triggers(found: &mut Findings, inspected: &Inspected) {
     }
 }
 
-/// Whether the database takes changes: it may be a standby, read-only, or not ours to change.
-async fn check_writable(found: &mut Findings, inspected: &Inspected) {
-    match inspected.db.obstacles().await {
-        Ok(obstacles) if obstacles.is_empty() => found.fine("database", "it can be written"),
-        Ok(obstacles) => {
-            for obstacle in obstacles {
-                found.fail("database", obstacle);
-            }
-        }
+/// Whether the database takes changes: it may be a standby, read-only, or not ours to change, and its
+/// disk may be full or fail.
+async fn check_writable(found: &mut Findings, inspected: &Inspected, config: &Config) {
+    let obstacles = match inspected.db.obstacles().await {
+        Ok(obstacles) => obstacles,
         Err(error) => {
-            found.fail("database", format!("it does not say whether it can be written: {error}"));
+            let message = format!("it does not say whether it can be written: {error}");
+            return found.fail("database", message);
         }
+    };
+    for obstacle in &obstacles {
+        found.fail("database", *obstacle);
+    }
+    if !obstacles.is_empty() || !inspected.schema.pending.is_empty() {
+        return;
+    }
+    match try_to_write(config).await {
+        Ok(()) => found.fine("database", "it can be written"),
+        Err(error) => found.fail("database", format!("it cannot be written: {error}")),
     }
 }
 

@@ -43,6 +43,7 @@ sql! {
     INSERT = "INSERT INTO nodes (id, started_at, seen_at) VALUES (?, ?, ?)";
     SEEN = "UPDATE nodes SET seen_at = ? WHERE id = ?";
     END = "UPDATE nodes SET ended_at = ?, seen_at = ? WHERE id = ?";
+    FORGET = "DELETE FROM nodes WHERE id = ?";
 }
 
 /// All that are known.
@@ -76,4 +77,9 @@ pub async fn seen(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<(), DbError> {
 /// Says that it will write no more.
 pub async fn end(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<(), DbError> {
     tx.execute(END, &params![now, now, id]).await.map(drop)
+}
+
+/// Deletes one that has written no change.
+pub async fn forget(tx: &mut Tx<'_>, id: &str) -> Result<(), DbError> {
+    tx.execute(FORGET, &params![id]).await.map(drop)
 }

@@ -193,6 +193,8 @@ async fn a_full_disk_is_told_by_the_health_check_until_there_is_room() {
     failing.begin("full");
     assert_eq!(register(&server, "during").await, 503);
     assert!(blames_database(&server, "full").await);
+    let ran = failing.place.run(&["doctor", "--json"], "");
+    assert!(ran.code == Some(1) && ran.stdout.contains("it cannot be written"), "{ran:?}");
     assert_eq!(server.me(&session).await.0, 200, "what is there can be read");
     failing.end("full");
     recovers(&server, "during").await;
@@ -220,6 +222,8 @@ async fn a_disk_that_hangs_is_unavailable_and_not_waited_for() {
         tokio::join!(register(&server, "during"), server.post("/v1/refresh", body));
     assert_eq!((registered, refreshed.0), (503, 503));
     assert!(blames_database(&server, "does not answer").await);
+    let ran = failing.place.run(&["doctor", "--json"], "");
+    assert!(ran.code == Some(1) && ran.stdout.contains("it cannot be written"), "{ran:?}");
     failing.end("hang");
     recovers(&server, "after").await;
 }
