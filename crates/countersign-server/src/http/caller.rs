@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 
 use axum::extract::{FromRef, FromRequestParts};
+use countersign::layer::Access;
 use http::header::USER_AGENT;
 use http::request::Parts;
 
@@ -32,5 +33,7 @@ pub fn caller(parts: &Parts, app: &App) -> Caller {
         agent.chars().filter(|c| !c.is_control()).take(AGENT_LENGTH).collect()
     });
     let address = parts.extensions.get::<ClientAddress>().map(|address| address.ip());
-    Caller { now: app.clock.now(), address, agent, actor: None, action: None }
+    let access = Access::of(&parts.extensions).ok();
+    let session_id = access.and_then(|access| access.claims().session_id()).map(str::to_owned);
+    Caller { now: app.clock.now(), address, agent, actor: None, session_id, action: None }
 }

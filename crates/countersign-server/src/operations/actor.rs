@@ -1,9 +1,10 @@
-//! Actors: admins and API keys that change other users' data. Each such change checks its actor again
-//! in its own transaction.
+//! Actors: admins and API keys that change other users' data, and users who change their own. Each such
+//! change checks its actor again in its own transaction.
 //!
-//! A request is checked before its transaction begins, with what this node knows at that time. Another
-//! node may demote, disable or log out the admin, or revoke the API key, before the change is written.
-//! So the transaction reads the actor's row and locks it until the commit.
+//! A request is checked before its transaction begins, with what this node knows at that time. Before the
+//! change is written, another node may demote, disable or log out the admin, or revoke the API key; and
+//! while a request waits for the hash of a password, its session may end on this node too. So the
+//! transaction reads the actor's row and locks it until the commit.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -84,7 +85,10 @@ impl App {
         self.write_holding(passed, name, held, |tx, app, held| {
             async move {
                 let (caller, users, job, change) = &*held;
-                hold(tx, caller, users).await?;
+                if let Err(refused) = hold(tx, caller, users).await {
+                    tx.note_end();
+                    return Err(refused);
+                }
                 change(tx, app, Arc::clone(job)).await
             }
             .boxed()
@@ -93,11 +97,18 @@ impl App {
     }
 }
 
-/// Locks the rows of `users` and checks the caller's actor. Operations of users on their own accounts
-/// and commands have no actor to check, and lock their rows themselves.
+/// Locks the rows of `users` and checks the caller's actor. Commands, and requests without a session,
+/// have none to check, and lock their rows themselves.
 async fn hold(tx: &mut Tx<'_>, caller: &Caller, users: &BTreeSet<String>) -> Result<()> {
     match &caller.actor {
-        None | Some(Actor::Command) => Ok(()),
+        Some(Actor::Command) => Ok(()),
+        None => {
+            let Some(session_id) = &caller.session_id else { return Ok(()) };
+            for user in users {
+                user::lock(tx, user).await?;
+            }
+            check_session(tx, session_id).await
+        }
         Some(Actor::Admin { user_id, session_id }) => {
             let admin = hold_user(tx, users, user_id).await?;
             check_admin(tx, admin, session_id.as_deref()).await
@@ -132,34 +143,25 @@ async fn hold_user(tx: &mut Tx<'_>, users: &BTreeSet<String>, actor: &str) -> Re
 }
 
 async fn check_admin(tx: &mut Tx<'_>, admin: Option<User>, session_id: Option<&str>) -> Result<()> {
-    let checked = judge_admin(tx, admin, session_id).await;
-    if checked.is_err() {
-        tx.note_end();
-    }
-    checked
-}
-
-async fn judge_admin(tx: &mut Tx<'_>, admin: Option<User>, session_id: Option<&str>) -> Result<()> {
     let admin = admin.ok_or(Refusal::Ended(EndReason::Deleted))?;
     if !admin.is_active() {
         return Err(Refusal::Ended(EndReason::Disabled).into());
     }
     if let Some(session_id) = session_id {
-        // Ending a session locks its user's row first, so this cannot change before the commit.
-        let session = session::find_in(tx, session_id).await?;
-        let session = session.ok_or(Refusal::Ended(EndReason::ExpiredAbsolute))?;
-        if let Some((_, reason)) = session.ended {
-            return Err(Refusal::Ended(reason).into());
-        }
+        check_session(tx, session_id).await?;
     }
     if admin.is_admin() { Ok(()) } else { Err(Error::NotAdmin) }
 }
 
+/// Refuses a session that has ended. Ending one locks its user's row first, which this transaction has
+/// locked, so that it cannot end before the commit.
+async fn check_session(tx: &mut Tx<'_>, session_id: &str) -> Result<()> {
+    let session = session::find_in(tx, session_id).await?;
+    let session = session.ok_or(Refusal::Ended(EndReason::ExpiredAbsolute))?;
+    session.ended.map_or(Ok(()), |(_, reason)| Err(Refusal::Ended(reason).into()))
+}
+
 async fn check_api_key(tx: &mut Tx<'_>, id: &str, now: Time) -> Result<()> {
     let key = api_key::find_shared(tx, id).await?;
-    if key.is_some_and(|key| key.is_live(now)) {
-        return Ok(());
-    }
-    tx.note_end();
-    Err(Error::ApiKeyRevoked)
+    if key.is_some_and(|key| key.is_live(now)) { Ok(()) } else { Err(Error::ApiKeyRevoked) }
 }

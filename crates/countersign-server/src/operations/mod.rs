@@ -62,6 +62,9 @@ pub struct Caller {
     pub agent: Option<String>,
     /// The actor, where it is not the user whom the operation is about.
     pub actor: Option<Actor>,
+    /// The session of the access token in the request, if there is one. A change that users make to their
+    /// own account is refused where it has ended.
+    pub session_id: Option<String>,
     /// What a log of actions beside the events is told of the request.
     pub action: Option<Action>,
 }
@@ -79,7 +82,7 @@ impl Caller {
 
     /// What happens because its time has come.
     pub fn nobody(now: Time) -> Self {
-        Self { now, address: None, agent: None, actor: None, action: None }
+        Self { now, address: None, agent: None, actor: None, session_id: None, action: None }
     }
 
     /// The address whose networks take a share of the hash lane.

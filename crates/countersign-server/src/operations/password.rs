@@ -107,7 +107,7 @@ impl App {
         let hashes = self.hash_in_forms_of(caller, &user, new).await?;
         let user_id = user.id.clone();
         let job = Job { caller: caller.clone(), user, hashes, keep, proof };
-        self.write_for(&user_id, "change_password", job, |tx, app, job| {
+        self.write_as("change_password", (caller, &[&user_id]), job, |tx, app, job| {
             change(tx, app, job).boxed()
         })
         .await?;

@@ -51,6 +51,7 @@ pub async fn post(
             let session_id = claims.session_id().unwrap_or_default();
             let except = (scope == LogoutScope::Others).then_some(session_id);
             let user_id = claims.subject().unwrap_or_default();
+            let caller = Caller { session_id: Some(session_id.to_owned()), ..caller };
             app.log_out_everywhere(&caller, user_id, except, EndReason::LogoutAll)
                 .await
                 .map_err(or_deleted)?;

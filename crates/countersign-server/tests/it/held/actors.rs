@@ -161,6 +161,32 @@ on_each_database! {
         assert_eq!(victim.name.as_deref(), Some("Before"));
     }
 
+    async fn a_user_whose_session_ended_on_another_node_changes_nothing_here(server: TestApp) {
+        // It looks at nothing that the first node writes.
+        let here = server.beside().await;
+        for (number, change) in ["name", "password", "session", "others", "delete"].iter().enumerate() {
+            let name = format!("user{number}");
+            let (other, ended) = (server.register(&name).await, server.log_in(&name).await);
+            server.app.log_out(&server.operator(), &ended.id).await.expect("it ends");
+            let new_password = json!({ "current": PASSWORD, "new": "another long pass phrase" });
+            let session = format!("/v1/sessions/{}", other.id);
+            let (method, path, body) = match *change {
+                "name" => (Method::PATCH, "/v1/me", json!({ "name": "After" })),
+                "password" => (Method::POST, "/v1/me/password", new_password),
+                "session" => (Method::DELETE, &*session, Value::Null),
+                "others" => (Method::POST, "/v1/logout", json!({ "scope": "others" })),
+                _ => (Method::DELETE, "/v1/me", json!({ "password": PASSWORD })),
+            };
+            let refused = here.send(method, path, &ended.access, body).await;
+            assert_eq!(refused.code(), (401, "invalid_token".into()), "{change}: {refused:?}");
+            assert_eq!(refused.reason(), "logout", "{change}");
+            assert_eq!(server.check(&other.access).await, 200, "{change}");
+            let user = server.app.user(&other.user_id).await.expect("the user is there");
+            assert_eq!(user.name, None, "{change}");
+            server.log_in(&name).await;
+        }
+    }
+
     async fn an_api_key_that_was_revoked_on_another_node_ends_nothing_here(server: TestApp) {
         let session = server.register("victim").await;
         let (row, key) = made(&server.app, &[Right::Revoke]).await;
