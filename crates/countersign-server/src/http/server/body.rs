@@ -12,14 +12,14 @@ use bytes::Bytes;
 use http::Extensions;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use hyper::body::Incoming;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Limits;
-use super::shares::{Share, Shares};
+use super::room::{Place, Room};
 use super::watch::{Busy, Watch};
 use crate::http::code;
 use crate::http::problem::Problem;
+use crate::network;
 
 /// The first bytes of each body, which no budget counts: the bodies of most requests are no larger,
 /// and the limit on connections bounds them.
@@ -34,7 +34,8 @@ pub enum BodyFault {
         /// `Limits::max_body`, or `Limits::max_anonymous_body`.
         limit: usize,
     },
-    /// The requests whose bodies are being read take as much memory as they may.
+    /// The requests whose bodies are being read took as much memory as they may, and this one lost its
+    /// place to another.
     #[error("there is no memory for the body now")]
     NoRoom,
     /// It was not whole within `Limits::body_timeout`.
@@ -97,22 +98,14 @@ impl BodyLimit {
 /// Memory for all bodies that are being read. Callers who have proved who they are have a part of
 /// their own, which others cannot use up.
 pub(super) struct BodyBudget {
-    anonymous: Room,
-    known: Room,
-}
-
-/// One part of the budget.
-struct Room {
-    bytes: Arc<Semaphore>,
-    /// Requests that wait for their body: each takes memory, however small the body is.
-    waiting: Arc<Semaphore>,
-    /// Those of one address.
-    shares: Arc<Shares>,
+    anonymous: Arc<Room>,
+    known: Arc<Room>,
 }
 
 impl BodyBudget {
     pub(super) fn new(limits: &Limits) -> Self {
-        Self { anonymous: Room::half(limits), known: Room::half(limits) }
+        let half = || Room::new(limits.max_waiting_bodies / 2, limits.body_budget / 2);
+        Self { anonymous: half(), known: half() }
     }
 }
 
@@ -123,31 +116,15 @@ pub(super) struct ClientBudget {
     pub(super) peer: SocketAddr,
 }
 
-impl Room {
-    fn half(limits: &Limits) -> Self {
-        let half = |of: usize| (of / 2).min(Semaphore::MAX_PERMITS);
-        let waiting = half(limits.max_waiting_bodies);
-        Self {
-            bytes: Arc::new(Semaphore::new(half(limits.body_budget))),
-            waiting: Arc::new(Semaphore::new(waiting)),
-            shares: Shares::new("requests that wait for their body", waiting, limits),
-        }
-    }
-}
-
-/// A place among the requests that wait for their body.
-struct Place {
-    _seat: OwnedSemaphorePermit,
-    _share: Share,
-}
-
 /// A request's body, read only when it is asked for.
 pub(super) struct Bounded {
     inner: Incoming,
     limit: BodyLimit,
     received: usize,
     budget: ClientBudget,
-    counted: Option<OwnedSemaphorePermit>,
+    /// Bytes for which there is room in `place`.
+    counted: usize,
+    /// From the first moment at which it is large, or more of it has not come yet.
     place: Option<Place>,
     deadline: Instant,
     timer: Option<Pin<Box<Sleep>>>,
@@ -166,7 +143,7 @@ impl Bounded {
             limit: BodyLimit::new(limits),
             received: 0,
             budget,
-            counted: None,
+            counted: 0,
             place: None,
             deadline: Instant::now() + limits.body_timeout,
             timer: None,
@@ -204,42 +181,23 @@ impl Bounded {
         Ok(Frame::data(data))
     }
 
-    /// Takes from the budget what has been received and is not counted yet.
+    /// Takes room for what has been received and is not counted yet.
     fn count(&mut self) -> Result<(), BodyFault> {
-        let counted = self.counted.as_ref().map_or(0, OwnedSemaphorePermit::num_permits);
-        let more = self.received.saturating_sub(UNCOUNTED + counted);
+        let more = self.received.saturating_sub(UNCOUNTED + self.counted);
         if more == 0 {
             return Ok(());
         }
-        let budget = match &self.counted {
-            Some(counted) => counted.semaphore(),
-            None => &self.room().bytes,
-        };
-        let more = u32::try_from(more).map_err(|_| BodyFault::NoRoom)?;
-        let more = Arc::clone(budget).try_acquire_many_owned(more);
-        let more = more.map_err(|_| BodyFault::NoRoom)?;
-        match &mut self.counted {
-            Some(counted) => counted.merge(more),
-            none => *none = Some(more),
-        }
-        Ok(())
+        self.counted += more;
+        let place = self.place();
+        place.grow(more);
+        if place.is_displaced() { Err(BodyFault::NoRoom) } else { Ok(()) }
     }
 
-    /// Takes a place among the requests that wait, since more of the body has not come yet.
-    fn wait(&mut self) -> Result<(), BodyFault> {
-        if self.place.is_some() {
-            return Ok(());
-        }
-        let room = self.room();
-        let share = room.shares.take(self.budget.peer).ok_or(BodyFault::NoRoom)?;
-        let seat = Arc::clone(&room.waiting).try_acquire_owned().map_err(|_| BodyFault::NoRoom)?;
-        self.place = Some(Place { _seat: seat, _share: share });
-        Ok(())
-    }
-
-    fn room(&self) -> &Room {
-        let budget = &self.budget.budget;
-        if self.limit.is_raised() { &budget.known } else { &budget.anonymous }
+    /// Its place among the requests that take room, which it takes with the first call.
+    fn place(&mut self) -> &Place {
+        let ClientBudget { budget, peer } = &self.budget;
+        let room = if self.limit.is_raised() { &budget.known } else { &budget.anonymous };
+        self.place.get_or_insert_with(|| room.enter(network::of(peer.ip())))
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -272,9 +230,10 @@ impl HttpBody for Bounded {
                     return Poll::Ready(None);
                 }
                 Poll::Pending => {
-                    return match self.wait() {
-                        Ok(()) => Poll::Pending,
-                        Err(fault) => Poll::Ready(Some(Err(fault))),
+                    return if self.place().poll_displaced(cx) {
+                        Poll::Ready(Some(Err(BodyFault::NoRoom)))
+                    } else {
+                        Poll::Pending
                     };
                 }
             };

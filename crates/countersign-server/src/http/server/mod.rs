@@ -4,6 +4,7 @@ mod body;
 mod connection;
 mod gate;
 mod head;
+mod room;
 mod shares;
 mod watch;
 
@@ -122,12 +123,14 @@ pub struct Limits {
     /// Bytes of the body of a request without a token or an API key that was verified.
     pub max_anonymous_body: usize,
     /// Bytes of all bodies that are being read, but for the first 2 KiB of each. A half is for
-    /// requests with a token or an API key that was verified, the other half for all others.
+    /// requests with a token or an API key that was verified, the other half for all others. When a
+    /// half is full, the network with the most bytes loses its oldest requests.
     pub body_budget: usize,
     /// Cookies in a request.
     pub max_cookies: usize,
     /// Requests that wait for their body at once. A half is for requests with a token or an API key
-    /// that was verified, the other half for all others; an address has a quarter of each.
+    /// that was verified, the other half for all others. When a half is full, the network with the
+    /// most requests loses its oldest one.
     pub max_waiting_bodies: usize,
     /// Bytes of all cookies of a request.
     pub max_cookie_bytes: usize,
@@ -198,7 +201,7 @@ pub async fn serve(
     let seats = seats(limits.max_connections);
     let server = Arc::new(Server {
         seats: Arc::new(Semaphore::new(seats)),
-        shares: Shares::new("connections", seats, &limits),
+        shares: Shares::new(seats, &limits),
         budget: Arc::new(BodyBudget::new(&limits)),
         refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
         builder: connection::builder(&limits),

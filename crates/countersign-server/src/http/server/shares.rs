@@ -1,5 +1,5 @@
 //! What one address may have at once: a quarter of all connections, so that no client keeps the others
-//! out, and of all requests that wait for their body.
+//! out.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
@@ -22,8 +22,6 @@ const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 /// How many each address has at once; of IPv6 addresses, each /64.
 pub(super) struct Shares {
-    /// What is counted, for the log.
-    counted: &'static str,
     most: usize,
     is_enforced: bool,
     trusted_proxies: Vec<IpNet>,
@@ -40,9 +38,8 @@ pub(super) struct Share {
 
 impl Shares {
     /// The shares of a server that holds so many in all.
-    pub(super) fn new(counted: &'static str, all: usize, limits: &Limits) -> Arc<Self> {
+    pub(super) fn new(all: usize, limits: &Limits) -> Arc<Self> {
         Arc::new(Self {
-            counted,
             most: (all / PART).max(MIN_SHARE),
             is_enforced: limits.enforces_shares,
             trusted_proxies: limits.trusted_proxies.clone(),
@@ -79,10 +76,9 @@ impl Shares {
         *warned_at = Some(Instant::now());
         tracing::warn!(
             %network,
-            counted = self.counted,
-            number = self.most,
+            connections = self.most,
             refused = self.is_enforced,
-            "one address has a quarter of all that there may be; if a proxy connects from there, \
+            "one address has a quarter of all connections that there may be; if a proxy connects from there, \
              name it in trusted_proxies"
         );
     }
@@ -111,7 +107,7 @@ mod tests {
 
     #[test]
     fn each_address_has_a_quarter_and_each_64_of_ipv6_is_one_address() {
-        let shares = Shares::new("connections", 40, &Limits::default());
+        let shares = Shares::new(40, &Limits::default());
         let mut taken: Vec<_> = (0..10)
             .map(|host| shares.take(peer(&format!("2001:db8::{host}"))).expect("there is room"))
             .collect();
@@ -127,13 +123,11 @@ mod tests {
     #[test]
     fn a_trusted_proxy_has_any_number_and_others_do_where_shares_are_not_enforced() {
         let trusted_proxies = vec!["10.0.0.0/8".parse().expect("a network")];
-        let shares =
-            Shares::new("connections", 40, &Limits { trusted_proxies, ..Limits::default() });
+        let shares = Shares::new(40, &Limits { trusted_proxies, ..Limits::default() });
         let mut taken = Vec::new();
         taken.extend((0..100).map_while(|_| shares.take(peer("::ffff:10.1.2.3"))));
         assert_eq!(taken.len(), 100);
-        let shares =
-            Shares::new("connections", 40, &Limits { enforces_shares: false, ..Limits::default() });
+        let shares = Shares::new(40, &Limits { enforces_shares: false, ..Limits::default() });
         let mut taken = Vec::new();
         taken.extend((0..100).map_while(|_| shares.take(peer("10.1.2.3"))));
         assert_eq!(taken.len(), 100);
