@@ -221,11 +221,13 @@ impl Node {
     /// Says that this process lives, and what time it is by its clock.
     pub async fn say_alive(&self) -> Result<(), DbError> {
         let moment = self.0.freshness.moment();
-        let (id, now) = (self.0.id.clone(), self.0.clock.now());
+        let this = self.clone();
         self.0
             .db
             .write("node_heartbeat", move |tx| {
-                let id = id.clone();
+                // The time at which it is written, not that of the wait for the database: other processes
+                // compare their clocks with it.
+                let (id, now) = (this.0.id.clone(), this.0.clock.now());
                 Box::pin(async move { node::seen(tx, &id, now).await })
             })
             .await?;
