@@ -6,7 +6,7 @@ use futures::future::select_all;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use crate::client::{Client, assert_alive, one, post, post_json};
+use crate::client::{Client, assert_alive, exchange, one, post, post_json};
 use crate::server::Server;
 
 const GOOD: &str = r#"{"email":"a@b.c","password":"pw"}"#;
@@ -374,6 +374,19 @@ async fn b16_a_chunked_body_is_cut_at_the_limit() {
     let mut giant = b"b2d05e00\r\n".to_vec();
     giant.resize(70_000, b'a');
     assert_eq!(one(server.address, &chunked("/object", &giant)).await.status, 413);
+}
+
+#[tokio::test]
+async fn what_follows_an_early_answer_is_not_taken_for_a_head() {
+    let server = Server::start().await;
+    let head = "POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
+    for trailer in [30_000, 40_000, 60_000] {
+        let body = format!("2\r\n{{}}\r\n0\r\nA: {}\r\n\r\n", "b".repeat(trailer));
+        let request = [head, &body, "GET /object HTTP/1.1\r\nHost: localhost\r\n\r\n"].concat();
+        let answers = exchange(server.address, request.as_bytes()).await;
+        let statuses: Vec<_> = answers.iter().map(|answer| answer.status).collect();
+        assert_eq!(statuses, [404], "{trailer}");
+    }
 }
 
 #[tokio::test]

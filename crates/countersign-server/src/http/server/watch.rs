@@ -71,6 +71,8 @@ struct State {
     is_unflushed: bool,
     /// What hyper would have said to a broken head.
     refusal: Option<StatusCode>,
+    /// The answer under way is the connection's last: what is read after it is no head.
+    is_last: bool,
 }
 
 impl Watch {
@@ -88,6 +90,7 @@ impl Watch {
             start: [0; START],
             is_unflushed: false,
             refusal: None,
+            is_last: false,
         });
         Arc::new(Self { limits, state })
     }
@@ -104,7 +107,7 @@ impl Watch {
     pub(super) fn refusal(&self) -> Option<StatusCode> {
         let state = self.state.lock();
         let is_the_line = state.line > self.limits.max_uri;
-        state.refusal.map(|status| match status {
+        state.refusal.filter(|_| !state.is_last).map(|status| match status {
             StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE if is_the_line => StatusCode::URI_TOO_LONG,
             _ => status,
         })
@@ -151,6 +154,11 @@ impl Watch {
             state.refusal = Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
         }
         is_too_large
+    }
+
+    /// The connection is closed after the answer that is under way.
+    pub(super) fn answers_last(&self) {
+        self.state.lock().is_last = true;
     }
 
     /// So many bytes of the request's body were handed on.
