@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::start::database_options;
 pub use self::start::{Notices, Setup, StartError, check_database_file};
-use self::start::{Opened, open, put_check, raise_longest_access_ttl, redis, shared_clock};
+use self::start::{Opened, join, open, put_check, raise_longest_access_ttl, redis, shared_clock};
 use crate::api_keys::ApiKeys;
 use crate::audit::Audit;
 use crate::clock::{Clock, Time};
@@ -146,17 +146,13 @@ impl App {
     /// key to sign with.
     pub async fn build(setup: Setup) -> Result<(Self, Notices), StartError> {
         let Opened { db, master, previous, check, mut notices } = Box::pin(open(&setup)).await?;
-        let Setup { config, clock, entropy, command, dialects_access_ttl, shapes, .. } = setup;
-        let shared_clock = shared_clock(&db, &clock, (command, &mut notices)).await?;
-        let block = if command { 1 } else { 100 };
-        raise_longest_access_ttl(&db, config.tokens.access_ttl.max(dialects_access_ttl)).await?;
-        let id = entropy.uuid(shared_clock.now()).to_string();
-        let traces = if command { None } else { Traces::start(&config.traces, &id)? };
-        let node = Node::join(db.clone(), clock.clone(), id, config.sessions.max_staleness).await?;
-        if !command {
-            shared_clock.hear_peers().await?;
-        }
-        let now = shared_clock.now();
+        let shared_clock = shared_clock(&db, &setup.clock, (setup.command, &mut notices)).await?;
+        let longest = setup.config.tokens.access_ttl.max(setup.dialects_access_ttl);
+        raise_longest_access_ttl(&db, longest).await?;
+        let node = join(&db, &shared_clock, &setup).await?;
+        let Setup { config, clock, entropy, command, shapes, .. } = setup;
+        let (now, block) = (shared_clock.now(), if command { 1 } else { 100 });
+        let traces = if command { None } else { Traces::start(&config.traces, node.id())? };
         let sealing = Sealing::new(master.clone(), previous.clone());
         let seals = Seals::new(Box::pin(SealKey::load(&db, &sealing, &entropy)).await?);
         let keys = signing_keys(db.clone(), (&sealing, now), &node).await?;
@@ -376,10 +372,15 @@ impl App {
     async fn say_alive(&self) {
         let mut ticks = ticks(Duration::from_secs(1));
         loop {
-            let said = tokio::select! {
-                _ = ticks.tick() => self.node.heartbeat().await,
-                () = self.node.has_newcomer() => self.node.say_alive().await,
+            let is_asked = tokio::select! {
+                _ = ticks.tick() => false,
+                () = self.node.has_newcomer() => true,
             };
+            if !self.shared_clock.may_tell() {
+                continue;
+            }
+            let said =
+                if is_asked { self.node.say_alive().await } else { self.node.heartbeat().await };
             if let Err(error) = said {
                 tracing::warn!(%error, "cannot tell other nodes that this one lives");
             }

@@ -14,6 +14,7 @@ use crate::db::{Db, DbError, DbOptions, Schema};
 use crate::entropy::Entropy;
 use crate::error::Error;
 use crate::identifier::Shapes;
+use crate::node::Node;
 use crate::password::LaneError;
 use crate::redis::Redis;
 use crate::secrets::{
@@ -280,6 +281,22 @@ pub(super) async fn shared_clock(
         Level::Large | Level::Excessive => notices.warnings.push(difference.advice()),
     }
     Ok(shared)
+}
+
+/// Makes this process known to the others under a fresh id. A server waits until it has heard what time
+/// it is by their clocks.
+pub(super) async fn join(
+    db: &Db,
+    shared_clock: &SharedClock,
+    setup: &Setup,
+) -> Result<Node, StartError> {
+    let id = setup.entropy.uuid(shared_clock.now()).to_string();
+    let max_staleness = setup.config.sessions.max_staleness;
+    let node = Node::join(db.clone(), setup.clock.clone(), id, max_staleness).await?;
+    if !setup.command {
+        shared_clock.hear_peers().await?;
+    }
+    Ok(node)
 }
 
 /// Redis, if it is configured. A server that cannot reach it starts all the same; a command asks

@@ -26,6 +26,8 @@ const TICK: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_secs(5);
 /// A wall clock that moved by more against the monotonic one was set: it is compared at once.
 const STEP_MILLIS: u64 = 500;
+/// After so long, a process on SQLite that nobody contradicts deletes by its own clock.
+const TRUSTED_AFTER: Duration = Duration::from_hours(24);
 /// How long the other processes on a SQLite file are given to say what time it is, once one joined.
 /// Longer than they take to notice it; those that were killed never answer.
 const ANSWER: Duration = Duration::from_secs(1);
@@ -55,6 +57,9 @@ struct State {
     attempted: Option<Duration>,
     /// SQLite only, from the first look on.
     peers: Option<Peers>,
+    /// SQLite only: the last time that anybody wrote before this process began, and the monotonic time at
+    /// which that was read.
+    begun: Option<(Time, Duration)>,
     reported: Level,
 }
 
@@ -130,15 +135,40 @@ impl SharedClock {
 
     async fn observe_peers(&self) -> Result<(), DbError> {
         let _looking = self.0.looking.lock().await;
+        if self.0.state.lock().peers.is_none() {
+            return self.find_peers().await;
+        }
         let rows = node::running(&self.0.db).await?;
         let (wall, monotonic) = (self.0.clock.now(), self.0.clock.monotonic());
         let mut state = self.0.state.lock();
-        match &mut state.peers {
-            Some(peers) => peers.observe(&rows, (wall, monotonic)),
-            peers @ None => *peers = Some(Peers::new(rows, monotonic)),
+        let measured = state.peers.as_mut().and_then(|peers| {
+            peers.observe(&rows, (wall, monotonic));
+            peers.measured()
+        });
+        let is_excessive = |measured: Measured| measured.difference.level() == Level::Excessive;
+        // A clock that was found wrong is not right because the process has ended that showed it.
+        if measured.is_some() || !state.measured.is_some_and(is_excessive) {
+            state.measured = measured;
         }
-        state.measured = state.peers.as_ref().and_then(Peers::measured);
         Ok(())
+    }
+
+    /// The first look, before this process has a row.
+    async fn find_peers(&self) -> Result<(), DbError> {
+        let rows = node::list(&self.0.db).await?;
+        let monotonic = self.0.clock.monotonic();
+        let mut state = self.0.state.lock();
+        state.begun = rows.iter().map(|row| row.seen_at).max().map(|latest| (latest, monotonic));
+        let running = rows.into_iter().filter(|row| row.ended_at.is_none());
+        let running = running.map(|row| (row.id, row.seen_at)).collect();
+        state.peers = Some(Peers::new(running, monotonic));
+        Ok(())
+    }
+
+    /// Whether other processes may take this one's clock for right: on SQLite, one that refuses to serve
+    /// writes no time.
+    pub fn may_tell(&self) -> bool {
+        self.0.db.kind() != Kind::Sqlite || self.excess().is_none()
     }
 
     /// How far this machine's clock is from the shared one now, as far as that is known: as of the
@@ -165,6 +195,9 @@ impl SharedClock {
     /// The shared time at the earliest, measured now: for deleting what no longer matters. `None`
     /// while it is unknown, which it may be for a while after a start on SQLite.
     ///
+    /// A single process on SQLite has nothing to compare with. For a day after its start, it counts from
+    /// the last time that a process wrote before it: its clock may be ahead, and be set right soon.
+    ///
     /// # Errors
     /// When the database does not tell.
     pub async fn earliest(&self) -> Result<Option<Time>, DbError> {
@@ -173,7 +206,11 @@ impl SharedClock {
             return Ok(None);
         }
         let now = self.0.clock.now();
-        Ok(Some(self.difference().map_or(now, |difference| difference.correct(now))))
+        let now = self.difference().map_or(now, |difference| difference.correct(now));
+        let Some((latest, since)) = self.0.state.lock().begun else { return Ok(Some(now)) };
+        let running = self.0.clock.monotonic().saturating_sub(since);
+        let is_trusted = running >= TRUSTED_AFTER;
+        Ok(Some(if is_trusted { now } else { now.min(latest.plus(running)) }))
     }
 
     /// Measures again and again, and logs a clock that is wrong. Runs until it is dropped.

@@ -219,3 +219,46 @@ on_each_database! {
         }
     }
 }
+
+#[tokio::test]
+async fn a_server_alone_on_sqlite_whose_clock_is_a_day_ahead_deletes_nothing_that_still_matters() {
+    let machines = Machines::on_database(countersign_server::db::Kind::Sqlite).await;
+    let Some(machines) = machines else { return };
+    let right = machines.right.serve().await;
+    let session = right.register("alice").await;
+    right.log_out(&session).await;
+    right.terminate();
+    right.end().await;
+    machines.set_clock("+25h");
+    let wrong = machines.wrong.serve().await;
+    let purged = async || {
+        let name = "countersign_db_writes_total{name=\"housekeeping\"}";
+        metric(&wrong, name).await.filter(|count| *count >= 1.0)
+    };
+    until(purged).await;
+    // What it deletes, it deletes right after.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    wrong.terminate();
+    wrong.end().await;
+    let right = machines.right.serve().await;
+    let (status, answer) = right.me(&session).await;
+    assert_eq!((status, &answer["reason"]), (401, &json!("logout")), "{answer}");
+}
+
+#[tokio::test]
+async fn of_two_on_sqlite_the_one_with_the_right_clock_serves_after_its_restart() {
+    let machines = Machines::on_database(countersign_server::db::Kind::Sqlite).await;
+    let Some(machines) = machines else { return };
+    let right = machines.right.serve().await;
+    let alice = right.register("alice").await;
+    machines.set_clock("+25h");
+    let wrong = machines.wrong.serve().await;
+    assert_eq!(wrong.me(&alice).await.0, 503);
+    right.terminate();
+    right.end().await;
+    let right = machines.right.serve().await;
+    assert_eq!(right.me(&alice).await.0, 200);
+    assert_eq!(wrong.me(&alice).await.0, 503, "nobody has said that its clock is right");
+    machines.set_clock("+0");
+    serves(&wrong, &alice).await;
+}
