@@ -58,13 +58,14 @@ impl Serve {
             Some(address) => Some(bind("metrics.listen", address).await?),
             None => None,
         };
+        // Before anybody is told that this is ready, and may tell it to stop.
+        let stop = stop_signal().map_err(Failure::of)?.shared();
         tell(settings, &app, &notices, (&listener, metrics.as_ref())).await?;
         // To systemd, where it started this; without it nobody is told.
         if let Err(error) = sd_notify::notify(&[NotifyState::Ready]) {
             tracing::warn!("NOTIFY_SOCKET: systemd was not told that this is ready: {error}");
         }
         let limits = server::Limits::of(&app.config);
-        let stop = stop_signal().map_err(Failure::of)?.shared();
         let mut served =
             vec![server::serve(listener, router, limits.clone(), stop.clone()).boxed()];
         if let Some(listener) = metrics {
