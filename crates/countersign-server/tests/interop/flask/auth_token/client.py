@@ -83,10 +83,13 @@ def a_new_user(client):
     client.name(data["registered_on"], "when dave registered")
     client.token("the claims of dave's first token", first, CLAIMS, "user_id")
     client.call("register again", "POST", "/auth/register", json=credentials("dave"))
+    # The answers tell the second of the registration, by which the two are told apart.
+    kit.wait_for_another_second()
     extra = {**credentials("frank"), "admin": True}
     answer = client.call("register with more members", "POST", "/auth/register", json=extra)
     token = client.name(answer.body["auth_token"], "frank's token")
-    status(client, "frank is no administrator", token)
+    data = status(client, "frank is no administrator", token).body["data"]
+    client.name(data["registered_on"], "when frank registered")
     token = log_in(client, "dave", "dave logs in")
     status(client, "dave's second token", token)
     log_out(client, "dave logs out", token)
