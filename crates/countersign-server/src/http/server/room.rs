@@ -1,6 +1,7 @@
 //! Memory for requests whose bodies arrive slowly. When it is full, the oldest request of the network
-//! that uses most of it is refused, so that clients that hold bodies back keep nobody else out.
+//! that uses most of it is refused, so that clients that hold bodies back cannot keep other clients out.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -57,7 +58,7 @@ impl Room {
         Arc::new(Self { max_requests, max_bytes, state: Mutex::default() })
     }
 
-    /// A place for one more request of this network. If there is none, the network with the most
+    /// A place for one more request of this network. If the room is full, the network with the most
     /// requests loses its oldest one.
     pub(super) fn enter(self: &Arc<Self>, network: IpAddr) -> Place {
         let notice = Arc::<Notice>::default();
@@ -76,13 +77,17 @@ impl Room {
 }
 
 impl State {
-    /// Takes the place of the oldest request that `may_go`, of the network with the largest `use_of`.
+    /// Takes the place of the oldest request that `may_go`, of the network with the largest `use_of`; of
+    /// several such networks, the one whose oldest request is the oldest.
     fn displace_one_of(
         &mut self,
         use_of: impl Fn(&Network) -> usize,
         may_go: impl Fn(&Held) -> bool,
     ) {
-        let largest = self.networks.iter().max_by_key(|(_, network)| use_of(network));
+        let oldest =
+            |network: &Network| network.requests.first_key_value().map(|(&number, _)| number);
+        let rank = |network: &Network| (use_of(network), Reverse(oldest(network)));
+        let largest = self.networks.iter().max_by_key(|(_, network)| rank(network));
         let Some((&address, network)) = largest else { return };
         let oldest = network.requests.iter().find(|(_, held)| may_go(held));
         let Some((&number, _)) = oldest else { return };
@@ -107,7 +112,7 @@ impl State {
 }
 
 impl Place {
-    /// Takes room for so many more bytes of the body. If there is none, the network with the most bytes
+    /// Takes room for `more` bytes of the body. If the room is full, the network with the most bytes
     /// loses its oldest requests. Afterwards, [`Place::is_displaced`] says whether this was one of them.
     pub(super) fn grow(&self, more: usize) {
         let mut state = self.room.state.lock();
@@ -174,6 +179,15 @@ mod tests {
         let newcomer = room.enter(network(1));
         assert_eq!(displaced(&held), [0]);
         assert!(!newcomer.is_displaced());
+    }
+
+    #[test]
+    fn of_networks_with_one_request_each_the_oldest_request_goes() {
+        let room = Room::new(50, 1_000);
+        let held: Vec<_> = (0..50).map(|number| room.enter(network(number))).collect();
+        let newcomers: Vec<_> = (50..53).map(|number| room.enter(network(number))).collect();
+        assert_eq!(displaced(&held), [0, 1, 2]);
+        assert_eq!(displaced(&newcomers), [0; 0]);
     }
 
     #[test]
