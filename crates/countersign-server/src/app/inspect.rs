@@ -1,4 +1,4 @@
-//! A look at what a start would find, which changes nothing.
+//! A look at what a start would find, which leaves everything as it was.
 
 use secrecy::SecretString;
 

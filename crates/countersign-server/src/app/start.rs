@@ -119,9 +119,9 @@ pub struct Notices {
 /// Whether there is a database to open: false if the SQLite file is missing or empty.
 ///
 /// # Errors
-/// [`StartError::DatabaseMissing`] for a SQLite file that is missing or empty although its write-ahead log, the master secret that
-/// was made for it or its audit file is there: a start would make an empty database in its place, and
-/// SQLite would delete the log.
+/// [`StartError::DatabaseMissing`] for a SQLite file that is missing or empty although its write-ahead
+/// log, the master secret that was made for it or its audit file is there: a start would make an empty
+/// database in its place, and SQLite would delete the log.
 pub fn check_database_file(config: &Config) -> Result<bool, StartError> {
     let is_used = |path: &PathBuf| fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
     let Some(file) = config.sqlite_file().filter(|file| !is_used(file)) else { return Ok(true) };

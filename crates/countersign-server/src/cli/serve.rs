@@ -58,7 +58,7 @@ impl Serve {
             Some(address) => Some(bind("metrics.listen", address).await?),
             None => None,
         };
-        // Before anybody is told that this is ready, and may tell it to stop.
+        // Before the server reports that it is ready: a SIGTERM may follow at once.
         let stop = stop_signal().map_err(Failure::of)?.shared();
         tell(settings, &app, &notices, (&listener, metrics.as_ref())).await?;
         // To systemd, where it started this; without it nobody is told.

@@ -26,12 +26,12 @@ const TICK: Duration = Duration::from_secs(1);
 const INTERVAL: Duration = Duration::from_secs(5);
 /// A wall clock that moved by more against the monotonic one was set: it is compared at once.
 const STEP_MILLIS: u64 = 500;
-/// After so long, a process on SQLite that nobody contradicts deletes by its own clock.
+/// After this time, a process on SQLite that has found no other clock deletes by its own.
 const TRUSTED_AFTER: Duration = Duration::from_hours(24);
-/// How long the other processes on a SQLite file are given to say what time it is, once one joined.
-/// Longer than they take to notice it; those that were killed never answer.
+/// How long a process that joins waits for the other processes on a SQLite file to write their time.
+/// They notice it sooner; processes that were killed do not answer.
 const ANSWER: Duration = Duration::from_secs(1);
-/// How often it is looked whether they did.
+/// How often it reads whether they have written it.
 const LOOK: Duration = Duration::from_millis(50);
 /// How often the database is asked in one measurement, as long as its answers are slow.
 const SAMPLES: usize = 3;
@@ -57,8 +57,8 @@ struct State {
     attempted: Option<Duration>,
     /// SQLite only, from the first look on.
     peers: Option<Peers>,
-    /// SQLite only: the last time that anybody wrote before this process began, and the monotonic time at
-    /// which that was read.
+    /// SQLite only: the last time that any process wrote before this one began, and the monotonic time
+    /// at which that was read.
     begun: Option<(Time, Duration)>,
     reported: Level,
 }

@@ -102,6 +102,23 @@ async fn refuses(server: &Server, session: &Session) {
     until(fails).await;
 }
 
+/// Waits until the server has deleted what it thinks is expired.
+async fn has_purged(server: &Server) {
+    let purged = async || {
+        let name = "countersign_db_writes_total{name=\"housekeeping\"}";
+        metric(server, name).await.filter(|count| *count >= 1.0)
+    };
+    until(purged).await;
+    // What it deletes, it deletes right after.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+}
+
+/// Expects that the server still knows that the session ended.
+async fn refuses_as_logged_out(server: &Server, session: &Session) {
+    let (status, answer) = server.me(session).await;
+    assert_eq!((status, &answer["reason"]), (401, &json!("logout")), "{answer}");
+}
+
 async fn serves(server: &Server, session: &Session) {
     until(async || (server.me(session).await.0 == 200).then_some(())).await;
     until(async || (ready(server).await.0 == 200).then_some(())).await;
@@ -202,20 +219,13 @@ on_each_database! {
         }
         machines.set_clock("+25h");
         let wrong = machines.wrong.serve().await;
-        let purged = async || {
-            let name = "countersign_db_writes_total{name=\"housekeeping\"}";
-            metric(&wrong, name).await.filter(|count| *count >= 1.0)
-        };
-        until(purged).await;
-        // What it deletes, it deletes right after.
-        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        has_purged(&wrong).await;
         // The one with the right clock would refuse beside the other, on SQLite.
         wrong.kill();
         right.kill();
         let right = machines.right.serve().await;
         for session in &ended {
-            let (status, answer) = right.me(session).await;
-            assert_eq!((status, &answer["reason"]), (401, &json!("logout")), "{answer}");
+            refuses_as_logged_out(&right, session).await;
         }
     }
 }
@@ -231,18 +241,11 @@ async fn a_server_alone_on_sqlite_whose_clock_is_a_day_ahead_deletes_nothing_tha
     right.end().await;
     machines.set_clock("+25h");
     let wrong = machines.wrong.serve().await;
-    let purged = async || {
-        let name = "countersign_db_writes_total{name=\"housekeeping\"}";
-        metric(&wrong, name).await.filter(|count| *count >= 1.0)
-    };
-    until(purged).await;
-    // What it deletes, it deletes right after.
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    has_purged(&wrong).await;
     wrong.terminate();
     wrong.end().await;
     let right = machines.right.serve().await;
-    let (status, answer) = right.me(&session).await;
-    assert_eq!((status, &answer["reason"]), (401, &json!("logout")), "{answer}");
+    refuses_as_logged_out(&right, &session).await;
 }
 
 #[tokio::test]
@@ -258,7 +261,7 @@ async fn of_two_on_sqlite_the_one_with_the_right_clock_serves_after_its_restart(
     right.end().await;
     let right = machines.right.serve().await;
     assert_eq!(right.me(&alice).await.0, 200);
-    assert_eq!(wrong.me(&alice).await.0, 503, "nobody has said that its clock is right");
+    assert_eq!(wrong.me(&alice).await.0, 503, "its clock has not been set");
     machines.set_clock("+0");
     serves(&wrong, &alice).await;
 }

@@ -35,7 +35,7 @@ impl Service<Request<Incoming>> for Gate {
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let busy = self.watch.busy();
-        let (limits, watch) = (Arc::clone(&self.limits), Arc::clone(&self.watch));
+        let limits = Arc::clone(&self.limits);
         let refusal = head::check(&request, &limits)
             .map(|problem| (problem, cors::single_origin(request.headers()).cloned()));
         let (parts, body) = request.into_parts();
@@ -58,7 +58,7 @@ impl Service<Request<Incoming>> for Gate {
             };
             // What was not read would be taken for the next request.
             if is_refused || finished.is_some_and(|finished| !finished.load(Ordering::Relaxed)) {
-                watch.answers_last();
+                busy.answer_is_last();
                 let close = HeaderValue::from_static("close");
                 response.headers_mut().insert(header::CONNECTION, close);
             }

@@ -156,11 +156,6 @@ impl Watch {
         is_too_large
     }
 
-    /// The connection is closed after the answer that is under way.
-    pub(super) fn answers_last(&self) {
-        self.state.lock().is_last = true;
-    }
-
     /// So many bytes of the request's body were handed on.
     pub(super) fn delivered(&self, bytes: usize) {
         self.state.lock().delivered += bytes as u64;
@@ -257,6 +252,13 @@ fn bare_refusal(bytes: &[u8]) -> Option<StatusCode> {
 /// Held while a request is being answered, until the last of the answer has been handed on.
 #[derive(Debug)]
 pub(super) struct Busy(Arc<Watch>);
+
+impl Busy {
+    /// The connection is closed after this answer.
+    pub(super) fn answer_is_last(&self) {
+        self.0.state.lock().is_last = true;
+    }
+}
 
 impl Drop for Busy {
     fn drop(&mut self) {

@@ -1,5 +1,5 @@
-//! Whoever acts on what is not their own is looked at in the transaction as well: what another node
-//! took away a moment ago is not known here yet, and counts.
+//! The transaction of a change checks its actor as well: an admin, an API key, or the session of a user
+//! who changes their own account. What another node ended a moment ago is not known here yet.
 
 use std::time::Duration;
 
